@@ -1,0 +1,70 @@
+# Needs Python 3.11 or newer and nothing else; uses uv when it is there. `make help` lists every target.
+PYTHON ?= python3
+PY := .venv/bin/python
+CODE := cms config membership newsletter
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-services lint format types contracts check migrations bench lock clean
+
+help: ## list every target
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/installed: requirements.lock ## install what the service needs
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@if command -v uv >/dev/null; then uv pip install -q --python $(PY) --require-hashes -r requirements.lock; \
+	else $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; fi
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@if command -v uv >/dev/null; then uv pip install -q --python $(PY) --require-hashes -r requirements-dev.lock; \
+	else $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock; fi
+	@touch .venv/installed $@
+
+demo: .venv/installed ## sample content, last month's issue compiled, approved and sent to var/outbox/
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py demo
+
+run: .venv/installed ## serve site, worker and scheduler at http://localhost:8000
+	@$(PY) manage.py migrate --verbosity 0
+	@echo "i-HOP is at http://localhost:8000 (Ctrl-C stops it). After make demo, log in at http://localhost:8000/admin/"
+	@echo "with admin@example.org and demo-only-password, or as approver@example.org with the same password."
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/honcho -f config/Procfile -d . start
+
+test: .venv/installed-dev ## the fast suite, on SQLite, without any service
+	@$(PY) -m pytest -q -n auto -m "not services"
+
+test-services: .venv/installed-dev ## what needs PostgreSQL, Redis and a browser; fails loudly without them
+	@$(PY) -m pytest -q -m services --require-services
+
+lint: .venv/installed-dev ## style of code and templates
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/djlint templates --check --lint --quiet
+
+format: .venv/installed-dev ## put code and templates into shape
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+	@.venv/bin/djlint templates --reformat --quiet || true
+
+types: .venv/installed-dev ## mypy, strict on the application
+	@.venv/bin/mypy $(CODE)
+
+contracts: .venv/installed-dev ## cms <- membership <- newsletter, and the order inside newsletter
+	@PYTHONPATH=. .venv/bin/lint-imports
+
+migrations: .venv/installed-dev ## no missing migration, none that would lock a running system
+	@$(PY) manage.py makemigrations --check --dry-run
+	@DJANGO_SETTINGS_MODULE=config.settings.lint $(PY) manage.py lintmigrations --project-root-path . --quiet ok
+
+check: lint types contracts migrations ## everything that reads the code without running it
+	@$(PY) manage.py check
+
+bench: .venv/installed-dev ## rendering and sending figures as JSON
+	@$(PY) -m benchmarks.bench
+
+lock: .venv/installed-dev ## pin the dependencies anew, with hashes and without any index's address
+	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
+	@uv pip compile pyproject.toml --group dev -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+
+clean: ## forget the sample installation (database, outbox, uploads)
+	@rm -rf var

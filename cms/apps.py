@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class CmsConfig(AppConfig):
+    name = "cms"
+    verbose_name = "Directory"
+
+    def ready(self) -> None:
+        from cms import receivers  # noqa: F401  connects the signals

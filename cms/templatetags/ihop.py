@@ -1,0 +1,111 @@
+"""Template tags of the public pages: the kinds in words and signs, dates in words, and addresses of searches."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django import template
+from django.template.defaultfilters import urlize
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from cms.directory import Results
+from cms.models import Entry, Kind
+
+register = template.Library()
+
+# The plural heading of each kind, and one line on what is in it.
+KINDS = {
+    Kind.RESOURCE: ("Resources", "Factsheets, toolkits, books and films"),
+    Kind.RESEARCH: ("Research", "Evidence and evaluations"),
+    Kind.POLICY: ("Policy", "Guidance, strategies and charters"),
+    Kind.SERVICE: ("Support services", "Who can help a family, and where"),
+    Kind.CASE_STUDY: ("Case studies", "What colleagues tried, for members"),
+    Kind.TRAINING: ("Training", "Courses and e-learning"),
+    Kind.FUNDING: ("Funding", "Money to apply for"),
+    Kind.EVENT: ("Events", "Conferences, seminars and family days"),
+}
+# When the helpline is staffed; settings.HELPLINE["hours"] says the same in words.
+OPENS, CLOSES, SATURDAY = 9, 17, 5
+
+
+@register.inclusion_tag("cms/includes/kind_icon.html")
+def kind_icon(kind: str) -> dict[str, str]:
+    """The line icon of a kind. Always beside its label, so it is hidden from screen readers."""
+    return {"kind": str(kind)}
+
+
+@register.filter
+def kind_label(kind: str) -> str:
+    return str(Kind(kind).label) if kind in Kind.values else ""
+
+
+@register.filter
+def kind_plural(kind: str) -> str:
+    return KINDS[Kind(kind)][0] if kind in Kind.values else ""
+
+
+@register.filter
+def kind_line(kind: str) -> str:
+    return KINDS[Kind(kind)][1] if kind in Kind.values else ""
+
+
+@register.filter
+def date_line(entry: Entry) -> str:
+    """An event's day or a fund's deadline in words; says so when it is past."""
+    if not entry.key_date:
+        return ""
+    past = bool(entry.expires_on and entry.expires_on < timezone.localdate())
+    words = {
+        Kind.EVENT.value: "Took place on" if past else "",
+        Kind.FUNDING.value: "Closed on" if past else "Apply by",
+    }.get(entry.kind, "")
+    return f"{words} {date_format(entry.key_date, 'l j F Y')}".strip()
+
+
+@register.filter
+def telephone(number: str) -> str:
+    """The digits of a number, for a `tel:` link; nothing when the words hold more than one number."""
+    digits = re.sub(r"[\s()-]", "", number)
+    return digits if re.fullmatch(r"\+?\d{3,15}", digits) else ""
+
+
+@register.filter
+def reach(value: str, label: str) -> str:
+    """A fact as text, with links to ring, to write and to visit."""
+    number = telephone(value) if label == "Telephone" else ""
+    if number:
+        return format_html('<a href="tel:{}">{}</a>', number, value)
+    if re.fullmatch(r"[^@\s]+@[^@\s]+", value):  # may break after the @, where a long address reads best
+        return format_html('<a href="mailto:{}">{}@<wbr>{}</a>', value, *value.split("@"))
+    return str(urlize(value))
+
+
+@register.simple_tag
+def without(results: Results, name: str) -> str:
+    """The address of the same search without one of its words, for a chip that removes it."""
+    return "?" + urlencode([(key, value) for key, value in parse_qsl(results.address) if key != name])
+
+
+@register.simple_tag
+def helpline_state(now: datetime | None = None) -> dict[str, Any]:
+    """Whether the helpline is open (`open`), and that in words (`words`), in the site's time zone."""
+    here = timezone.localtime(now)
+    if here.weekday() < SATURDAY and OPENS <= here.hour < CLOSES:
+        return {"open": True, "words": f"Open now, until {CLOSES - 12}pm"}
+    first = here if here.hour < OPENS else here + timedelta(days=1)
+    while first.weekday() >= SATURDAY:
+        first += timedelta(days=1)
+    day = "today" if first.date() == here.date() else date_format(first, "l")
+    return {"open": False, "words": f"Closed now, opens {day} at {OPENS}am"}
+
+
+@register.simple_tag(takes_context=True)
+def current(context: template.Context, address: str) -> str:
+    """The value of `aria-current` for a link in the navigation: page, true (a page below it) or false."""
+    request = context.get("request")
+    if not request or not request.path.startswith(address):
+        return "false"
+    return "page" if request.path == address else "true"

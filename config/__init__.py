@@ -1,0 +1,5 @@
+"""Wires the three rooms together: settings, addresses, Celery, schedule."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,13 @@
+"""Every periodic task of the service, in one place.
+
+Beat runs in UTC and only asks "what is due?"; calendar arithmetic in Europe/London happens inside the
+task, so the days on which clocks change neither skip nor repeat anything (quality.md 14, ADR 6).
+"""
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # Recovers lost claims, settles stale sends, hands every unfinished send to the workers, compiles
+    # last month's issue once its day has come. Doing nothing costs a handful of indexed queries.
+    "tick": {"task": "newsletter.tasks.tick", "schedule": 60.0, "options": {"expires": 55}},
+}

@@ -1,0 +1,42 @@
+"""Production: stops at once, naming the setting, when something it needs is missing."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import ANYMAIL, EMAIL_PROVIDER, SITE_URL, env
+
+REQUIRED = {
+    "SECRET_KEY": "a long random string",
+    "ADDRESS_HASH_KEY": "a long random string that never changes",
+    "ALLOWED_HOSTS": "the site's host names, separated by commas",
+    "SITE_URL": "the public address, such as https://www.example.org",
+    "DATABASE_URL": "postgres://user:password@host:5432/name",
+    "CELERY_BROKER_URL": "redis://host:6379/0",
+    "EMAIL_PROVIDER": "smtp, or the name of an Anymail backend",
+    "NEWS_FROM": "the sender of the e-news",
+    "ACCOUNTS_FROM": "the sender of account mail",
+}
+for _name, _example in REQUIRED.items():
+    if not env(_name, default=""):
+        raise ImproperlyConfigured(f"Set {_name} ({_example}) before starting in production.")
+if EMAIL_PROVIDER not in {"file", "smtp"} and not ANYMAIL.get("WEBHOOK_SECRET"):
+    raise ImproperlyConfigured("Set ANYMAIL_WEBHOOK_SECRET (user:password) so that nobody can forge provider events.")
+if not SITE_URL.startswith("https://"):
+    raise ImproperlyConfigured(
+        "Set SITE_URL to an https:// address: mailbox providers refuse one-click links without it."
+    )
+
+DEBUG = False
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^e-news/u/"]  # one-click leaving must never meet a redirect (RFC 8058)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+WHITENOISE_USE_FINDERS = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}

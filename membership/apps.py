@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class MembershipConfig(AppConfig):
+    name = "membership"
+    verbose_name = "Membership"
+
+    def ready(self) -> None:
+        from membership import receivers  # noqa: F401  connects the signals

@@ -1,0 +1,32 @@
+"""Signals: whatever a member chooses differently takes their audience away, to be worked out again."""
+
+from typing import Any
+
+from django.db.models.signals import m2m_changed, post_save
+from django.dispatch import receiver
+
+from membership.models import Member, Subscription
+
+
+@receiver(m2m_changed, sender=Member.sectors.through)
+def sectors_changed(instance: Any, action: str, reverse: bool, pk_set: set[int] | None, **kwargs: Any) -> None:
+    if action not in {"post_add", "post_remove", "post_clear", "pre_clear"}:
+        return
+    if not reverse:
+        Subscription.objects.filter(member=instance).update(audience=None)
+    elif pk_set:
+        Subscription.objects.filter(member__in=pk_set).update(audience=None)
+    elif action == "pre_clear":
+        Subscription.objects.filter(member__sectors=instance).update(audience=None)
+
+
+@receiver(post_save, sender=Member)
+def region_changed(instance: Member, created: bool, **kwargs: Any) -> None:
+    if not created:
+        Subscription.objects.filter(member=instance).update(audience=None)
+
+
+@receiver(post_save, sender=Subscription)
+def kinds_changed(instance: Subscription, created: bool, update_fields: Any, **kwargs: Any) -> None:
+    if not created and (update_fields is None or "kinds" in update_fields):
+        Subscription.objects.filter(pk=instance.pk).update(audience=None)

@@ -1,0 +1,40 @@
+"""Approving: a second person publishes the issue through Wagtail's workflow."""
+
+from django.conf import settings
+from django.db import transaction
+from wagtail.models import Revision, Workflow
+
+from membership.models import User
+from newsletter.compiling import IssueError
+from newsletter.editions import IssueEditions
+from newsletter.models import Issue
+
+
+@transaction.atomic
+def approve(issue: Issue, *, by: User) -> Issue:
+    """Approve the latest draft, as `by`, and return the published issue. An approved issue is left as it is.
+
+    Raises IssueError when `by` may not approve, wrote the draft themselves, or the draft has nothing to send.
+    """
+    if issue.live and not issue.has_unpublished_changes:
+        return issue
+    if not by.is_active or not issue.permissions_for_user(by).can_publish():
+        raise IssueError("This person may not approve issues: choose somebody from the Approvers group.")
+    revision: Revision = issue.latest_revision or issue.save_revision()
+    if settings.APPROVER_MUST_DIFFER and revision.user_id == by.pk:
+        raise IssueError("Whoever shaped the issue cannot approve it: ask a colleague.")
+    if not IssueEditions(revision.as_object()).items:
+        raise IssueError(f"The issue {issue.period} has no items: compile it, or add some, before approving.")
+    workflow: Workflow | None = issue.get_workflow()
+    state = issue.current_workflow_state
+    if workflow and not state:
+        state = workflow.start(issue, revision.user or by)
+    if state and state.current_task_state:
+        state.current_task_state.approve(user=by, comment="")
+    else:
+        revision.publish(user=by)
+    issue.refresh_from_db()
+    if not issue.live:
+        revision.publish(user=by)
+        issue.refresh_from_db()
+    return issue

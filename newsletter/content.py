@@ -1,0 +1,62 @@
+"""What an edition says, as plain data: the one thing that rendering, preview and archive share.
+
+Building it reads the database (`editions.py`); rendering it is pure (`rendering.py`).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class ItemContent:
+    """One item as it is shown: `number` is its place in the issue's list of links, from 1."""
+
+    number: int
+    kind: str  # a value of cms.models.Kind
+    kind_label: str  # "Support service"
+    headline: str  # plain text
+    summary: str  # plain text, at most 300 characters
+    url: str  # absolute
+    audience_label: str  # "For: Health · North East" or "For: everyone · national"
+    date_line: str = ""  # "Friday 4 December 2026, 10am, Newcastle" or "Apply by 3 December 2026"
+    leaf: date | None = None  # an event's day, shown as a calendar leaf made of text
+    members_only: bool = False
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class SectionContent:
+    """The items of one kind, under its plural heading ("Support services")."""
+
+    key: str
+    heading: str
+    items: tuple[ItemContent, ...]
+
+
+@dataclass(frozen=True)
+class EditionContent:
+    """A whole edition. Addresses that differ per recipient hold a slot (`rendering.TOKEN_SLOT`)."""
+
+    subject: str
+    preheader: str
+    month: str  # "October 2026"
+    introduction_html: str  # an editor's rich text, not yet sanitised
+    highlights: tuple[ItemContent, ...]  # at most three, never repeated in the sections
+    sections: tuple[SectionContent, ...]
+    more_count: int  # items cut at the issue's limit: "n more on the website"
+    more_url: str
+    site_url: str
+    archive_url: str  # the web version
+    unsubscribe_url: str
+    preferences_url: str
+    helpline_number: str
+    helpline_hours: str
+    postal_address: str
+    greeting: str  # the greeting slot in mail, "Hello," in the archive
+    audience: str = ""  # "Health · North East": why the reader gets this edition; empty in the archive
+    notice: str = ""  # shown above everything, such as "Test send"; empty in real mail
+    items: tuple[ItemContent, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        shown = (*self.highlights, *(item for section in self.sections for item in section.items))
+        object.__setattr__(self, "items", shown)

@@ -1,0 +1,62 @@
+"""Months: an issue covers one, named like `2026-10`, that ends at midnight in Europe/London."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.formats import date_format
+
+FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """One calendar month."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Period":
+        """Read `2026-10`. Raises ValueError with a sentence that says what is expected."""
+        match = FORM.fullmatch(text.strip())
+        if not match or int(match[1]) < 2000:
+            raise ValueError(f"“{text}” is not a month: write it like 2026-10.")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def containing(cls, day: date) -> "Period":
+        return cls(day.year, day.month)
+
+    @property
+    def previous(self) -> "Period":
+        return Period(self.year - 1, 12) if self.month == 1 else Period(self.year, self.month - 1)
+
+    @property
+    def next(self) -> "Period":
+        return Period(self.year + 1, 1) if self.month == 12 else Period(self.year, self.month + 1)
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.month, 1)
+
+    @property
+    def cutoff(self) -> datetime:
+        """The first moment that no longer belongs to the month, in the site's time zone."""
+        return timezone.make_aware(datetime(self.next.year, self.next.month, 1))
+
+    @property
+    def title(self) -> str:
+        return date_format(self.first_day, "F Y")
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+
+def validate_period(text: str) -> None:
+    try:
+        Period.parse(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error

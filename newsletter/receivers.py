@@ -1,0 +1,30 @@
+"""Signals: Anymail's provider events become ours; a new installation gets its archive and approval workflow."""
+
+from typing import Any
+
+from anymail.signals import AnymailTrackingEvent, tracking
+from django.apps import apps
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
+
+from newsletter.site import ensure_archive
+from newsletter.tracking import record_provider_event
+
+
+@receiver(tracking)
+def provider_reported(event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+    record_provider_event(
+        provider=esp_name,
+        event_type=event.event_type,
+        event_id=event.event_id,
+        message_id=event.message_id,
+        metadata=event.metadata or {},
+        recipient=event.recipient,
+        happened_at=event.timestamp,
+        reject_reason=event.reject_reason,
+    )
+
+
+@receiver(post_migrate, sender=apps.get_app_config("newsletter"))
+def prepare_installation(**kwargs: Any) -> None:
+    ensure_archive()

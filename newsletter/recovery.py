@@ -1,0 +1,40 @@
+"""Recovery: lost work is found by reading the ledger again, never by trusting a queue."""
+
+from dataclasses import asdict, dataclass
+
+from newsletter import ledger
+from newsletter.models import Mailing
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What one sweep found: claims given back, sends called unknown, retries woken, mailings closed."""
+
+    claims: int = 0
+    unknown: int = 0
+    woken: int = 0
+    finished: int = 0
+
+    def __add__(self, other: "Recovered") -> "Recovered":
+        return Recovered(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+
+
+def recover() -> Recovered:
+    """Sweep every mailing that has not come to its end. May run at any time, in several processes at once."""
+    open_mailings = Mailing.objects.exclude(state=Mailing.State.FINISHED).values_list("pk", flat=True)
+    return sum((recover_issue(pk) for pk in open_mailings), start=Recovered())
+
+
+def recover_issue(issue: int) -> Recovered:
+    """Sweep one issue's ledger: four or five indexed statements, whatever its size."""
+    return Recovered(
+        claims=ledger.reap_claims(issue=issue),
+        unknown=ledger.reap_sending(issue=issue),
+        woken=ledger.wake(issue=issue),
+        finished=int(ledger.finish_mailing(issue=issue)),
+    )
+
+
+def unfinished_issues() -> list[int]:
+    """Issues that are being sent and still have rows to work on."""
+    return list(Mailing.objects.filter(state=Mailing.State.SENDING).values_list("pk", flat=True))

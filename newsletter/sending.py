@@ -1,0 +1,209 @@
+"""Sending: claim a batch, mark a group, hand it over, record it; until nothing is left.
+
+The order is the promise (ADR 5): `sending` is committed before the network is touched, no lock is held across it,
+and results are written in groups of at most 50, so a killed worker leaves at most that many in doubt.
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+
+from django.conf import settings
+from django.utils import timezone
+from wagtail.log_actions import log
+
+from newsletter import ledger
+from newsletter.compiling import IssueError
+from newsletter.freezing import freeze
+from newsletter.models import Delivery, Issue, Mailing
+from newsletter.providers import get_transport
+from newsletter.recovery import recover_issue
+from newsletter.skeletons import Message, Variant, Workshop
+from newsletter.transports.base import Outcome, Result, Transport, TransportUnavailable
+
+BATCH = 500  # rows claimed at a time
+GROUP = 50  # rows in doubt at most when a worker is killed
+RETRY_AFTER = (60, 300, 900, 3600)  # seconds to wait after the first, second, … failed attempt
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one drain did: rows finished by it, whether work is left, and why it stopped early (if it did)."""
+
+    finished: int
+    left: bool
+    trouble: str = ""
+
+
+def start(issue: Issue, transport: Transport | None = None) -> Mailing:
+    """Freeze the issue if that has not happened, and open it for sending.
+
+    Raises IssueError (not armed, not approved, cancelled or paused) or TransportUnavailable, before anything is
+    changed. An issue that is being sent, or has been, is left as it is.
+    """
+    if not settings.SENDING_ARMED:
+        raise IssueError("Sending is disarmed on this installation: set SENDING_ARMED=true once you have checked it.")
+    mailing = issue.get_mailing()
+    if mailing and mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
+        raise IssueError(f"The sending of {issue.period} is {mailing.state}: resume it before sending.")
+    if not mailing or mailing.state != Mailing.State.FINISHED:
+        own = transport or get_transport()
+        own.check()
+        if not transport:
+            own.close()
+    mailing = freeze(issue)
+    started = Mailing.objects.filter(pk=issue.pk, state=Mailing.State.FROZEN).update(
+        state=Mailing.State.SENDING, started_at=timezone.now()
+    )
+    if started:
+        log(issue, "newsletter.send")
+    mailing.refresh_from_db()
+    return mailing
+
+
+def drain(
+    issue: Issue,
+    *,
+    transport: Transport | None = None,
+    progress: Progress | None = None,
+    seconds: float | None = None,
+) -> Sent:
+    """Send what can be claimed now, until nothing is left, `seconds` are over, or the transport is out of reach.
+
+    Several processes may drain one issue at once. Rows held by others are left to them.
+    """
+    own = transport or get_transport()
+    workshop = Workshop(issue)
+    deadline = time.monotonic() + seconds if seconds else None
+    finished = 0
+    try:
+        while deadline is None or time.monotonic() < deadline:
+            ledger.wake(issue=issue.pk)
+            batch = Batch(issue.pk, uuid.uuid4(), workshop, own)
+            done = batch.send(progress)
+            finished += done
+            if not batch.rows:
+                break
+            if batch.trouble or not is_open(issue.pk):
+                return Sent(finished, left=True, trouble=batch.trouble)
+    finally:
+        if not transport:
+            own.close()
+    ledger.finish_mailing(issue=issue.pk)
+    return Sent(finished, left=Delivery.objects.filter(issue=issue).unfinished().exists())
+
+
+def drain_to_the_end(issue: Issue, *, transport: Transport | None = None, progress: Progress | None = None) -> Sent:
+    """Drain, and wait for what others hold or what waits to be retried, until the mailing is finished.
+
+    Ends early when the transport is out of reach (nothing is lost: call it again) or the mailing is paused.
+    """
+    finished = 0
+    while True:
+        sent = drain(issue, transport=transport, progress=progress)
+        finished += sent.finished
+        mailing = Mailing.objects.get(pk=issue.pk)
+        if sent.trouble or not sent.left or mailing.state != Mailing.State.SENDING:
+            return replace(sent, finished=finished)
+        time.sleep(1)
+        recover_issue(issue.pk)
+
+
+def is_open(issue: int) -> bool:
+    """Whether the issue may be sent right now (not paused, not cancelled, not finished)."""
+    return Mailing.objects.filter(pk=issue, state=Mailing.State.SENDING).exists()
+
+
+class Batch:
+    """The rows of one claim, under one attempt id."""
+
+    def __init__(self, issue: int, attempt: uuid.UUID, workshop: Workshop, transport: Transport) -> None:
+        self.issue, self.attempt, self.workshop, self.transport = issue, attempt, workshop, transport
+        self.rows = ledger.claim(issue=issue, attempt=attempt, limit=BATCH) if is_open(issue) else []
+        self.trouble = ""
+
+    def send(self, progress: Progress | None = None) -> int:
+        """Send every row; return how many reached the end of this attempt (sent, skipped, failed, waiting, unknown)."""
+        done = begun = 0
+        try:
+            for group in _groups(self.rows, GROUP):
+                marked = ledger.mark_sending(issue=self.issue, attempt=self.attempt, rows=group)
+                begun += len(marked.ready) + marked.skipped
+                ended = marked.skipped + self._hand_over(marked.ready)
+                done += ended
+                if progress:
+                    progress(ended)
+                if self.trouble or len(marked.ready) + marked.skipped < len(group):
+                    break
+        finally:
+            if begun < len(self.rows):
+                # Out of reach, paused, the lease is over, or we are being stopped: whatever is still ours goes back.
+                ledger.release(attempt=self.attempt, deliveries=[row.delivery for row in self.rows])
+        return done
+
+    def _hand_over(self, ready: Sequence[ledger.Ready]) -> int:
+        """Hand the group over and record what happened to each, however it ends."""
+        outcomes: list[Outcome] = []
+        try:
+            for outcome in self.transport.send([self._message(row) for row in ready]):
+                outcomes.append(outcome)
+                _keep_rate()
+        except TransportUnavailable as error:
+            # Whatever has no outcome was proved not to have been handed over.
+            self.trouble = str(error)
+            ended = {outcome.delivery for outcome in outcomes}
+            ledger.take_back(
+                attempt=self.attempt, deliveries=[row.delivery for row in ready if row.delivery not in ended]
+            )
+        finally:
+            self._record(outcomes)
+        return len(outcomes)
+
+    def _message(self, row: ledger.Ready) -> Message:
+        skeleton = self.workshop.skeleton(row.edition, Variant(clicks=row.track_clicks, opens=row.track_opens))
+        return skeleton.message(delivery=row.delivery, address=row.address, first_name=row.first_name, token=row.token)
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
+        """One statement per kind of outcome; normally that is one."""
+        retried = self._attempts([one.delivery for one in outcomes if one.result == Result.RETRY])
+        kinds: dict[tuple[str, str, float | None], list[tuple[int, str]]] = defaultdict(list)
+        for one in outcomes:
+            state, reason, wait = one.result.value, one.reason, None
+            if one.result == Result.RETRY:
+                tried = retried[one.delivery]
+                if tried >= settings.SEND_MAX_ATTEMPTS:
+                    state, reason = Result.FAILED.value, f"given up after {tried} attempts: {one.reason}"
+                else:
+                    wait = one.retry_after or RETRY_AFTER[min(tried, len(RETRY_AFTER)) - 1]
+            kinds[(state, reason, wait)].append((one.delivery, one.message_id))
+        for (state, reason, wait), rows in kinds.items():
+            ledger.finish(
+                attempt=self.attempt,
+                state=state,
+                rows=rows,
+                reason=reason,
+                next_attempt_at=timezone.now() + timedelta(seconds=wait) if wait else None,
+            )
+
+    def _attempts(self, deliveries: list[int]) -> dict[int, int]:
+        if not deliveries:
+            return {}
+        return dict(Delivery.objects.filter(pk__in=deliveries).values_list("pk", "attempts"))
+
+
+def _groups(rows: Sequence[ledger.Claimed], size: int) -> Iterator[list[ledger.Claimed]]:
+    remaining = iter(rows)
+    while group := list(islice(remaining, size)):
+        yield group
+
+
+def _keep_rate() -> None:
+    """Wait so that this process hands over at most SEND_RATE_PER_SECOND messages a second (0 = no limit)."""
+    if settings.SEND_RATE_PER_SECOND:
+        time.sleep(1 / settings.SEND_RATE_PER_SECOND)

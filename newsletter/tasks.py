@@ -1,0 +1,32 @@
+"""Celery tasks. Each takes ids only, calls one plain function, runs under five minutes, and may be run twice."""
+
+import logging
+
+from celery import shared_task
+
+from newsletter.models import Issue
+from newsletter.recovery import unfinished_issues
+from newsletter.sending import drain
+from newsletter.ticking import run_due
+
+logger = logging.getLogger(__name__)
+
+SLICE = 120  # seconds one task sends before it hands on, far below the broker's visibility timeout
+HANDS = 2  # send tasks per issue and tick: as many workers as a small machine has cores
+
+
+@shared_task
+def tick() -> None:
+    """Do what is due, then hand every unfinished send to the workers."""
+    run_due()
+    for issue in unfinished_issues():
+        for _ in range(HANDS):
+            send_issue.delay(issue)
+
+
+@shared_task
+def send_issue(issue_id: int) -> None:
+    """Send a slice of an issue. What is left is found by the next tick, or by the task it leaves behind."""
+    issue = Issue.objects.get(pk=issue_id)
+    sent = drain(issue, seconds=SLICE)
+    logger.info("issue %s: %s deliveries ended, left: %s %s", issue.period, sent.finished, sent.left, sent.trouble)

@@ -1,0 +1,40 @@
+"""What is due: asked every minute, answered from the calendar in Europe/London and from the database."""
+
+import logging
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from newsletter.compiling import IssueError, compile_issue
+from newsletter.models import Issue, NewsletterSettings
+from newsletter.periods import Period
+from newsletter.recovery import Recovered, recover
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What one tick did."""
+
+    compiled: str
+    recovered: Recovered
+
+
+def run_due() -> Ticked:
+    """Recover what was lost, and compile last month's issue once its day has come. Missed days are made up for."""
+    return Ticked(compiled=_compile_if_due(), recovered=recover())
+
+
+def _compile_if_due() -> str:
+    """Compile last month's issue when its day has come and there is none; return its period, or nothing."""
+    today = timezone.localdate()
+    period = Period.containing(today).previous
+    if today.day < NewsletterSettings.load().compile_day or Issue.objects.filter(period=str(period)).exists():
+        return ""
+    try:
+        compiled = compile_issue(period)
+    except IssueError as error:
+        logger.warning("issue %s was not compiled: %s", period, error)
+        return ""
+    return str(period) if compiled.issue else ""

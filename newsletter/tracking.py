@@ -1,0 +1,136 @@
+"""Tracking: what the provider reports, and opens and clicks of those who agreed to each, and of nobody else."""
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from membership import services
+from membership.models import ConsentRecord, Subscription, Suppression
+from newsletter import ledger
+from newsletter.models import Delivery, Hit, Link, ProviderEvent
+from newsletter.tokens import token_hash, well_formed
+
+logger = logging.getLogger(__name__)
+
+# Reports that prove the provider had taken the message.
+PROOF_OF_SENDING = {
+    "sent",
+    "queued",
+    "delivered",
+    "deferred",
+    "bounced",
+    "opened",
+    "clicked",
+    "complained",
+    "unsubscribed",
+}
+PROOF_OF_REFUSAL = {"rejected", "failed"}
+
+
+def find_delivery(token: str) -> Delivery | None:
+    """Return the delivery a token belongs to, its member's subscription along with it; None for any other text."""
+    if not well_formed(token):
+        return None
+    deliveries = Delivery.objects.select_related(
+        "member__user", "member__subscription", "member__region", "issue__mailing"
+    )
+    return deliveries.filter(token_hash=token_hash(token)).first()
+
+
+def subscription_of(delivery: Delivery | None) -> Subscription | None:
+    """The subscription behind a delivery; None once the member has gone."""
+    return getattr(delivery.member, "subscription", None) if delivery else None
+
+
+def record_click(token: str, number: int) -> str | None:
+    """Return where link `number` of this mail leads, counting the click if the member agrees to that today.
+
+    None when the token or the number is unknown: the caller answers 404, never a redirect elsewhere.
+    """
+    delivery = find_delivery(token)
+    link = delivery and Link.objects.filter(issue=delivery.issue_id, number=number).first()
+    if not delivery or not link:
+        return None
+    subscription = subscription_of(delivery)
+    if subscription and subscription.track_clicks:
+        Hit.objects.create(delivery=delivery, what=Hit.What.CLICK, link=link)
+    return link.url
+
+
+def record_open(token: str) -> None:
+    """Count an open, if the member agrees to that today. Unknown tokens are nobody's business."""
+    delivery = find_delivery(token)
+    subscription = subscription_of(delivery)
+    if delivery and subscription and subscription.track_opens:
+        Hit.objects.create(delivery=delivery, what=Hit.What.OPEN)
+
+
+def record_provider_event(
+    *,
+    provider: str,
+    event_type: str,
+    event_id: str | None,
+    message_id: str | None,
+    metadata: dict[str, Any],
+    recipient: str | None,
+    happened_at: datetime | None,
+    reject_reason: str | None = None,
+) -> ProviderEvent | None:
+    """Keep one report of the provider, once; return None when it is known already.
+
+    Reports may come early, late, reversed or many times over. A report settles an unknown delivery, ends the
+    subscription of whoever complained or left, and suppresses addresses that bounce for good.
+    """
+    delivery = _reported_delivery(metadata, message_id)
+    moment = happened_at or timezone.now()
+    event, created = ProviderEvent.objects.get_or_create(
+        natural_key=_natural_key(provider, event_type, event_id, message_id, recipient, happened_at),
+        defaults={
+            "delivery": delivery,
+            "provider": provider[:40],
+            "event_type": event_type[:40],
+            "reject_reason": (reject_reason or "")[:40],
+            "happened_at": moment,
+        },
+    )
+    if not created:
+        return None
+    if delivery:
+        _act_on(delivery, event_type)
+    else:
+        logger.info("provider event %s of %s belongs to no delivery of ours", event.pk, provider)
+    return event
+
+
+def _act_on(delivery: Delivery, event_type: str) -> None:
+    if event_type in PROOF_OF_SENDING:
+        ledger.settle(delivery=delivery.pk, state=Delivery.State.SENT, reason=f"provider reported {event_type}")
+    elif event_type in PROOF_OF_REFUSAL:
+        ledger.settle(delivery=delivery.pk, state=Delivery.State.FAILED, reason=f"provider reported {event_type}")
+    subscription = subscription_of(delivery)
+    if not subscription:
+        return
+    if event_type in {"complained", "unsubscribed"}:
+        services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.PROVIDER)
+    address = subscription.member.user.address_hash
+    if event_type == "complained":
+        services.suppress(address_hash=address, reason=Suppression.Reason.COMPLAINED)
+    if event_type == "bounced":
+        services.suppress(address_hash=address, reason=Suppression.Reason.BOUNCED)
+
+
+def _reported_delivery(metadata: dict[str, Any], message_id: str | None) -> Delivery | None:
+    deliveries = Delivery.objects.select_related("member__user", "member__subscription")
+    ours = str(metadata.get("delivery", ""))
+    if ours.isascii() and ours.isdigit() and len(ours) < 19:
+        return deliveries.filter(pk=int(ours)).first()
+    return deliveries.filter(message_id=message_id).first() if message_id else None
+
+
+def _natural_key(provider: str, event_type: str, event_id: str | None, *rest: object) -> str:
+    """Providers that number their events are believed; for the others, what happened to what, and when, is the key."""
+    parts = [provider, event_type, event_id] if event_id else [provider, event_type, *rest]
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()

@@ -1,0 +1,14 @@
+"""Addresses that mails lead to (design.md; other programs rely on them)."""
+
+from django.urls import path, re_path
+
+from newsletter.views import leaving, measuring
+
+urlpatterns = [
+    # With or without the last slash: a mailbox provider must never meet a redirect (RFC 8058).
+    re_path(r"^e-news/u/(?P<token>[^/]+)$", leaving.unsubscribe),
+    path("e-news/u/<str:token>/", leaving.unsubscribe, name="news_unsubscribe"),
+    path("e-news/p/<str:token>/", leaving.preferences, name="news_preferences"),
+    path("l/<str:token>/<int:number>", measuring.click, name="news_click"),
+    path("o/<str:token>.gif", measuring.pixel, name="news_pixel"),
+]

@@ -1,0 +1,99 @@
+"""Leaving and changing preferences from a mail, without a login."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMessage
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from membership import services
+from membership.addresses import masked
+from membership.models import ConsentRecord, Subscription
+from membership.views import edit_preferences
+from newsletter.models import Delivery
+from newsletter.tracking import find_delivery, subscription_of
+
+LINK_VALID = timedelta(days=7)
+SALT = "newsletter.preferences"  # binds a fresh link to this one purpose
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Leave the e-news (RFC 8058). GET shows a button and changes nothing; POST leaves, whatever its body says.
+
+    No cookie, login, CSRF token or redirect: mailbox providers post here by themselves. Always 200 for a token of
+    ours, so that a second press is no error; 404 for any other.
+    """
+    delivery = find_delivery(token)
+    if not delivery:
+        return render(request, "newsletter/unsubscribe_unknown.html", status=404)
+    subscription = subscription_of(delivery)
+    left = not subscription or subscription.state == Subscription.State.ENDED
+    if request.method == "POST" and subscription:
+        services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.ONE_CLICK)
+        left = True
+    return render(request, "newsletter/unsubscribe.html", {"left": left, "token": token})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def preferences(request: HttpRequest, token: str) -> HttpResponse:
+    """A member's preferences through the link in a mail (valid seven days), else the offer of a fresh link."""
+    address = request.build_absolute_uri()
+    if ":" in token:
+        subscription = _by_fresh_link(token)
+        if not subscription:
+            return render(request, "newsletter/preferences_old.html", {"known": False}, status=404)
+        return edit_preferences(
+            request, subscription, back=address, masked_address=masked(subscription.member.user.email)
+        )
+    delivery = find_delivery(token)
+    subscription = subscription_of(delivery)
+    if not delivery or not subscription:
+        return render(request, "newsletter/preferences_old.html", {"known": False}, status=404)
+    if _sent_at(delivery) + LINK_VALID > timezone.now():
+        return edit_preferences(
+            request, subscription, back=address, masked_address=masked(subscription.member.user.email)
+        )
+    sent = request.method == "POST"
+    if sent:
+        _send_fresh_link(subscription)
+    context = {"known": True, "sent": sent, "masked_address": masked(subscription.member.user.email)}
+    return render(request, "newsletter/preferences_old.html", context)
+
+
+def _sent_at(delivery: Delivery) -> timezone.datetime:  # type: ignore[name-defined]
+    return delivery.finished_at or delivery.issue.mailing.started_at or delivery.issue.mailing.frozen_at
+
+
+def _by_fresh_link(token: str) -> Subscription | None:
+    try:
+        pk = signing.loads(token, salt=SALT, max_age=LINK_VALID)
+    except signing.BadSignature:
+        return None
+    return Subscription.objects.select_related("member__user", "member__region").filter(pk=pk).first()
+
+
+def _send_fresh_link(subscription: Subscription) -> None:
+    user = subscription.member.user
+    link = settings.SITE_URL + reverse("news_preferences", args=[signing.dumps(subscription.pk, salt=SALT)])
+    text = render_to_string(
+        "newsletter/email/fresh_link.txt", {"user": user, "link": link, "helpline": settings.HELPLINE}
+    )
+    EmailMessage(
+        "Your i-HOP preferences",
+        text,
+        settings.ACCOUNTS_FROM,
+        [user.email],
+        headers={"Auto-Submitted": "auto-generated"},
+    ).send()

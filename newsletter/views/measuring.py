@@ -1,0 +1,31 @@
+"""The click redirect and the pixel: as fast as can be, no cookie, and nothing kept of who did not agree."""
+
+import base64
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from newsletter.tracking import record_click, record_open
+
+GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+@never_cache
+@require_safe
+def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    """Lead to the issue's link with this number; anything else is a 404, never an open redirect."""
+    url = record_click(token, number)
+    if not url:
+        raise Http404
+    response = HttpResponse(status=302)
+    response["Location"] = url
+    return response
+
+
+@never_cache
+@require_safe
+def pixel(request: HttpRequest, token: str) -> HttpResponse:
+    """One transparent pixel, for any token."""
+    record_open(token)
+    return HttpResponse(GIF, content_type="image/gif")

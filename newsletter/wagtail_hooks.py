@@ -1,0 +1,52 @@
+"""Registers what the e-news adds to the Wagtail admin; `viewsets.py` and `views/` define it."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from wagtail import hooks
+from wagtail.admin import widgets
+from wagtail.admin.menu import MenuItem
+from wagtail.log_actions import LogActionRegistry
+from wagtail.models import Page
+
+from newsletter.models import ENewsPage, Issue
+from newsletter.views import desk
+
+
+@hooks.register("register_admin_urls")
+def admin_urls() -> list[URLPattern]:
+    return [
+        path("e-news/", desk.issues, name="newsletter_issues"),
+        path("e-news/<int:issue_id>/report/", desk.issue_report, name="newsletter_report"),
+    ]
+
+
+@hooks.register("register_admin_menu_item")
+def menu_item() -> MenuItem:
+    return MenuItem("E-news", reverse("newsletter_issues"), name="e-news", icon_name="mail", order=250)
+
+
+@hooks.register("register_page_header_buttons")
+def report_button(page: Page, user: Any, view_name: str, next_url: str | None = None) -> list[widgets.Button]:
+    """A way from an issue's editor to its report."""
+    issue = page.specific
+    if not isinstance(issue, Issue) or not issue.pk:
+        return []
+    return [
+        widgets.Button("Report", url=reverse("newsletter_report", args=[issue.pk]), icon_name="doc-full", priority=60)
+    ]
+
+
+@hooks.register("construct_explorer_page_queryset")
+def newest_issue_first(parent_page: Page, pages: Any, request: HttpRequest) -> Any:
+    if isinstance(parent_page.specific, ENewsPage) and "ordering" not in request.GET:
+        return pages.order_by("-title")
+    return pages
+
+
+@hooks.register("register_log_actions")
+def log_actions(actions: LogActionRegistry) -> None:
+    actions.register_action("newsletter.compile", "Compile the e-news", "Compiled from the directory")
+    actions.register_action("newsletter.freeze", "Freeze the e-news", "Editions and recipients frozen")
+    actions.register_action("newsletter.send", "Send the e-news", "Sending started")

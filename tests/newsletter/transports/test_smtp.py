@@ -1,0 +1,294 @@
+"""SMTP: what each answer, at each step, proves."""
+
+import socket
+from email import message_from_bytes, policy
+
+import pytest
+
+from newsletter.transports.base import Outcome, Result, TransportUnavailable
+from newsletter.transports.smtp import SmtpTransport
+from tests.newsletter.transports import BrokenLetter, Letter, RawLetter
+from tests.servers.smtp import DROP, HANG, SmtpServer
+
+
+@pytest.fixture
+def server():
+    with SmtpServer() as running:
+        yield running
+
+
+@pytest.fixture
+def transport(server):
+    with SmtpTransportTo(server.port) as one:
+        yield one
+
+
+class SmtpTransportTo(SmtpTransport):
+    """A transport to a server on this machine, closed at the end of the test."""
+
+    def __init__(self, port, **more):
+        super().__init__(**{"host": "127.0.0.1", "port": port, "timeout": 0.3} | more)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.close()
+
+
+def outcome_of(transport, letter=None):
+    (outcome,) = transport.send([letter or Letter()])
+    return outcome
+
+
+def test_accepted_with_the_id_of_the_queue(server, transport):
+    assert outcome_of(transport) == Outcome(7, Result.SENT, message_id="4F2A")
+    (accepted,) = server.accepted
+    assert accepted.sender.startswith("mail FROM:<news@ihop.example.org>")
+    assert accepted.recipient == "rcpt TO:<sam@example.org>"
+    message = message_from_bytes(accepted.content, policy=policy.default)
+    assert message["Message-ID"] == "<7.2026-10@ihop.example.org>"
+    assert accepted.content.count(b"\n") == accepted.content.count(b"\r\n")
+
+
+def test_one_connection_serves_many_messages(server, transport):
+    outcomes = list(transport.send([Letter(delivery=number) for number in range(5)]))
+    assert [one.result for one in outcomes] == [Result.SENT] * 5
+    assert outcome_of(transport).result == Result.SENT
+    assert server.connections == 1
+    assert len(server.accepted) == 6
+
+
+def test_close_says_goodbye_and_the_next_send_connects_again(server, transport):
+    outcome_of(transport)
+    transport.close()
+    assert server.verbs()[-1] == "QUIT"
+    assert outcome_of(transport).result == Result.SENT
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "result", "reason"),
+    [
+        ("MAIL", "550 5.7.1 <news@ihop.example.org> refused", Result.FAILED, "mail-550 5.7.1"),
+        ("MAIL", "452 4.3.1 later", Result.RETRY, "mail-452 4.3.1"),
+        ("RCPT", "550 5.1.1 <sam@example.org> unknown", Result.FAILED, "rcpt-550 5.1.1"),
+        ("RCPT", "450 4.2.1 <sam@example.org> greylisted", Result.RETRY, "rcpt-450 4.2.1"),
+        ("RCPT", "550 sam@example.org unknown", Result.FAILED, "rcpt-550"),
+        ("DATA", "554 5.5.1 no valid recipients", Result.FAILED, "data-554 5.5.1"),
+        ("DATA", "451 4.3.0 later", Result.RETRY, "data-451 4.3.0"),
+        ("DATA", "250 2.0.0 what content?", Result.RETRY, "data-250 2.0.0"),
+        ("CONTENT", "554 5.7.1 sam@example.org dislikes this", Result.FAILED, "content-554 5.7.1"),
+        ("CONTENT", "451 4.7.1 later", Result.RETRY, "content-451 4.7.1"),
+        ("CONTENT", "354 go on?", Result.UNKNOWN, "content-354"),
+        ("CONTENT", "rubbish", Result.UNKNOWN, "content--1"),
+    ],
+)
+def test_each_refusal_is_judged_by_its_step_and_code(server, transport, step, reply, result, reason):
+    server.on(step, reply)
+    refused, next_one = transport.send([Letter(delivery=1), Letter(delivery=2)])
+    assert refused == Outcome(1, result, reason)
+    assert next_one.result == Result.SENT
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("fault", [DROP, HANG, "421 4.3.2 closing"])
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+def test_lost_before_the_content_is_tried_once_more_on_a_fresh_connection(server, transport, step, fault):
+    server.on(step, fault)
+    assert outcome_of(transport).result == Result.SENT
+    assert server.connections == 2
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+def test_lost_twice_before_the_content_may_be_retried_later(server, transport, step):
+    server.on(step, DROP, DROP)
+    lost, next_one = transport.send([Letter(delivery=1), Letter(delivery=2)])
+    assert lost == Outcome(1, Result.RETRY, "connection-lost-before-data")
+    assert next_one.result == Result.SENT
+    assert server.connections == 3
+
+
+def test_lost_before_the_content_and_nobody_there_to_reconnect_to(server, transport):
+    server.on("RCPT", DROP)
+    server.on("GREETING", "220 here", DROP)
+    assert outcome_of(transport) == Outcome(7, Result.RETRY, "connection-lost-before-data")
+    assert server.accepted == []
+
+
+@pytest.mark.parametrize("fault", [DROP, HANG])
+def test_silence_after_the_content_is_unknown_and_never_tried_again(server, transport, fault):
+    server.on("CONTENT", fault)
+    lost, next_one = transport.send([Letter(delivery=1), Letter(delivery=2)])
+    assert lost == Outcome(1, Result.UNKNOWN, "connection-lost-after-data")
+    assert next_one.result == Result.SENT
+    assert server.verbs().count("DATA") == 2
+    assert server.connections == 2
+
+
+def test_421_after_the_content_proves_that_it_was_not_taken(server, transport):
+    server.on("CONTENT", "421 4.3.2 closing")
+    lost, next_one = transport.send([Letter(delivery=1), Letter(delivery=2)])
+    assert lost == Outcome(1, Result.RETRY, "content-421 4.3.2")
+    assert next_one.result == Result.SENT
+
+
+def test_a_connection_that_cannot_be_reset_is_given_up(server, transport):
+    server.on("RCPT", "550 5.1.1 no")
+    server.on("RSET", "500 5.5.1 what?")
+    assert [one.result for one in transport.send([Letter(), Letter()])] == [Result.FAILED, Result.SENT]
+    assert server.connections == 2
+
+
+def test_a_time_limit_in_the_middle_leaves_no_half_conversation_behind(server, transport, monkeypatch):
+    class TimeLimit(BaseException):
+        pass
+
+    def strike(*args):
+        raise TimeLimit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("newsletter.transports.smtp._stuffed", strike)
+        with pytest.raises(TimeLimit):
+            outcome_of(transport)
+    assert outcome_of(transport).result == Result.SENT
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wire"),
+    [
+        (".\n", b"\r\n..\r\n"),
+        ("..a\n.b\n", b"\r\n...a\r\n..b\r\n"),
+        ("a\n.\nb\n", b"\r\na\r\n..\r\nb\r\n"),
+        ("\n.\n", b"\r\n\r\n..\r\n"),
+    ],
+)
+def test_leading_full_stops_are_doubled(server, transport, text, wire):
+    assert outcome_of(transport, RawLetter(text=f"X: y\n\n{text}".replace("\n", "\r\n"))).result == Result.SENT
+    assert server.accepted[0].content == b"X: y\r\n" + wire
+
+
+@pytest.mark.parametrize("end", ["\n.\n", "\r.\r", "\r\n.\n", "\n.\r\n", "\r.\r\n"])
+def test_no_content_can_end_itself_and_begin_another_message(server, transport, end):
+    letter = RawLetter(text=f"X: y\r\n\r\nbefore{end}MAIL FROM:<thief@example.net>")
+    assert outcome_of(transport, letter).result == Result.SENT
+    assert server.accepted[0].content == b"X: y\r\n\r\nbefore\r\n..\r\nMAIL FROM:<thief@example.net>\r\n"
+    assert server.verbs().count("MAIL") == 1
+
+
+def test_a_local_part_beyond_ascii_is_sent_where_the_server_takes_it(server, transport):
+    first, second = transport.send([Letter(recipient="jörg@example.org"), Letter(recipient="sam@example.org")])
+    assert first.result == second.result == Result.SENT
+    assert server.accepted[0].recipient == "rcpt TO:<jörg@example.org>"
+    assert "SMTPUTF8" in server.accepted[0].sender
+    assert "SMTPUTF8" not in server.accepted[1].sender
+
+
+def test_a_local_part_beyond_ascii_fails_where_the_server_does_not():
+    with SmtpServer("8BITMIME") as server, SmtpTransportTo(server.port) as transport:
+        outcomes = transport.send([Letter(delivery=1, recipient="jörg@example.org"), Letter(delivery=2)])
+        assert next(outcomes) == Outcome(1, Result.FAILED, "smtputf8-unsupported")
+        assert next(outcomes).result == Result.SENT
+        assert server.verbs().count("MAIL") == 1
+
+
+def test_a_domain_beyond_ascii_is_encoded(server, transport):
+    letter = RawLetter(recipient="sam@bücher.example", text="To: sam@xn--bcher-kva.example\r\n\r\nHello\r\n")
+    assert outcome_of(transport, letter).result == Result.SENT
+    assert server.accepted[0].recipient == "rcpt TO:<sam@xn--bcher-kva.example>"
+
+
+@pytest.mark.parametrize("address", ["a@example.org>\r\nRCPT TO:<b@example.org", "a\n@example.org", "example.org", ""])
+def test_an_address_cannot_smuggle_a_command(server, transport, address):
+    assert outcome_of(transport, Letter(recipient=address)).reason.startswith("cannot-build-message: ")
+    assert server.connections == 0
+
+
+def test_a_message_that_cannot_be_built_does_not_stop_the_others(transport):
+    broken, sent = transport.send([BrokenLetter(delivery=1), Letter(delivery=2)])
+    assert broken == Outcome(1, Result.FAILED, "cannot-build-message: ValueError")
+    assert sent.result == Result.SENT
+
+
+@pytest.mark.parametrize("greeting", ["421 4.3.2 busy", "450 4.7.1 slow down", "554 5.7.1 go away", DROP, HANG])
+def test_a_server_that_does_not_greet_takes_nothing(server, transport, greeting):
+    server.on("GREETING", greeting)
+    with pytest.raises(TransportUnavailable, match=f"^The SMTP server at 127.0.0.1:{server.port} "):
+        outcome_of(transport)
+    assert server.commands == []
+
+
+def test_a_refused_connection_hands_nothing_over():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
+        with SmtpTransportTo(taken.getsockname()[1]) as transport:
+            with pytest.raises(TransportUnavailable, match="cannot be reached: check EMAIL_URL and the network"):
+                transport.check()
+            with pytest.raises(TransportUnavailable):
+                outcome_of(transport)
+
+
+def test_an_unknown_host_hands_nothing_over():
+    with SmtpTransportTo(25, host="mail.invalid") as transport, pytest.raises(TransportUnavailable):
+        outcome_of(transport)
+
+
+def test_outcomes_before_the_server_went_away_are_kept(server, transport):
+    outcomes = transport.send([Letter(delivery=1), Letter(delivery=2), Letter(delivery=3)])
+    assert next(outcomes).result == Result.SENT
+    server.on("CONTENT", DROP)
+    server.on("GREETING", DROP)
+    assert next(outcomes).result == Result.UNKNOWN
+    with pytest.raises(TransportUnavailable):
+        next(outcomes)
+    assert len(server.accepted) == 1
+
+
+def test_login(server):
+    server.extensions = ("AUTH PLAIN",)
+    with SmtpTransportTo(server.port, user="news", password="pass") as transport:
+        assert outcome_of(transport).result == Result.SENT
+    assert "AUTH" in server.verbs()
+
+
+def test_a_wrong_password_is_said_before_anything_is_sent(server):
+    server.extensions = ("AUTH PLAIN",)
+    server.on("AUTH", "535 5.7.8 wrong, news")
+    refused = pytest.raises(TransportUnavailable, match=r"refused the user name and password: check EMAIL_URL.$")
+    with SmtpTransportTo(server.port, user="news", password="pass") as transport, refused:
+        transport.check()
+
+
+def test_nothing_goes_out_in_the_clear_when_tls_was_asked_for(server):
+    with (
+        SmtpTransportTo(server.port, use_tls=True) as transport,
+        pytest.raises(TransportUnavailable, match="encryption"),
+    ):
+        outcome_of(transport)
+    assert "MAIL" not in server.verbs()
+
+
+def test_check_offers_our_sender_and_sends_nothing(server):
+    with SmtpTransportTo(server.port, sender="news@ihop.example.org") as transport:
+        transport.check()
+        assert server.verbs()[-2:] == ["MAIL", "RSET"]
+        assert outcome_of(transport).result == Result.SENT
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("reply", ["530 5.7.0 log in first", "550 5.7.1 no relaying", "451 4.3.0 later"])
+def test_check_finds_a_relay_that_refuses_our_sender(server, reply):
+    server.on("MAIL", reply)
+    refused = pytest.raises(TransportUnavailable, match=rf"refuses our sender \({reply[:3]}\): check NEWS_FROM")
+    with SmtpTransportTo(server.port, sender="news@ihop.example.org") as transport, refused:
+        transport.check()
+
+
+def test_no_reason_or_error_repeats_what_the_server_said(server, transport):
+    server.on("RCPT", "550 5.1.1 <samantha@example.org> has gone", "450 samantha@example.org")
+    server.on("CONTENT", "554 samantha@example.org", "250 Ok: queued as samantha@example.org")
+    outcomes = list(transport.send([Letter(delivery=number) for number in range(4)]))
+    assert [one.result for one in outcomes] == [Result.FAILED, Result.RETRY, Result.FAILED, Result.SENT]
+    assert "samantha" not in repr(outcomes)
