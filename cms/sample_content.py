@@ -47,6 +47,7 @@ STANDARD_PAGES = [
     ("accessibility", "Accessibility statement"),
     ("consortium", "What is a consortium?"),
 ]
+HOLIDAYS = {(12, 24), (12, 25), (12, 26), (12, 31), (1, 1)}
 Progress = Callable[[], None]
 
 
@@ -129,7 +130,10 @@ def _create(parent: DirectoryPage, kind: str, row: dict[str, Any], newest_month:
 def _set_dates(entry: Entry, row: dict[str, Any]) -> None:
     today = timezone.localdate()
     if isinstance(entry, models.Event):
-        entry.starts_at = _moment(today + timedelta(days=row["starts_in_days"]), time.fromisoformat(row["starts_at"]))
+        day = today + timedelta(days=row["starts_in_days"])
+        while day.weekday() > 4 or (day.month, day.day) in HOLIDAYS:  # professionals meet on working days
+            day -= timedelta(days=1)
+        entry.starts_at = _moment(day, time.fromisoformat(row["starts_at"]))
         entry.ends_at = entry.starts_at + timedelta(hours=row["hours"])
     elif isinstance(entry, models.Funding) and row["deadline_in_days"] is not None:
         entry.deadline = today + timedelta(days=row["deadline_in_days"])

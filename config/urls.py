@@ -12,8 +12,9 @@ from wagtail.documents import urls as wagtaildocs_urls
 
 urlpatterns = [
     path("healthz", HealthCheckView.as_view(checks=["health_check.checks.Database"]), name="healthz"),
-    # One way to log in for everybody: the admin's own login form would pass by e-mailed codes and MFA.
+    # One way to log in for everybody: Wagtail's own login forms would pass by e-mailed codes and MFA.
     path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("_util/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("webhooks/", include(anymail_urls)),

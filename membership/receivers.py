@@ -1,10 +1,13 @@
-"""Signals: whatever a member chooses differently takes their audience away, to be worked out again."""
+"""Signals: a changed choice takes the audience away; a confirmed address confirms membership."""
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_confirmed
 from django.db.models.signals import m2m_changed, post_save
 from django.dispatch import receiver
 
+from membership import services
 from membership.models import Member, Subscription
 
 
@@ -30,3 +33,11 @@ def region_changed(instance: Member, created: bool, **kwargs: Any) -> None:
 def kinds_changed(instance: Subscription, created: bool, update_fields: Any, **kwargs: Any) -> None:
     if not created and (update_fields is None or "kinds" in update_fields):
         Subscription.objects.filter(pk=instance.pk).update(audience=None)
+
+
+@receiver(email_confirmed)
+def address_confirmed(email_address: EmailAddress, **kwargs: Any) -> None:
+    """Whoever proves their address to allauth (by its link or a login code) has confirmed what they asked for."""
+    pending = Subscription.objects.filter(member__user=email_address.user, state=Subscription.State.PENDING).first()
+    if pending:
+        services.confirm(subscription=pending)

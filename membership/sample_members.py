@@ -77,13 +77,15 @@ def _plans(number: int, audiences: int | None) -> "list[Plan]":
     sectors, regions = list(Sector.objects.all()), [*Region.objects.all(), None]
     plans = []
     for place in range(number):
-        dice = random.Random(place if audiences is None else place % audiences)
         # Every sector and every region in turn; some work in two sectors, some want only certain kinds.
-        chosen = [sectors[dice.randrange(len(sectors)) if audiences else place % len(sectors)]]
-        if dice.random() < 0.15:
+        slot = place % audiences if audiences else place
+        chosen, kinds = [sectors[slot % len(sectors)]], list(Kind.values)
+        region = regions[slot // len(sectors) % len(regions)]
+        dice = random.Random(place)
+        if not audiences and dice.random() < 0.15:
             chosen.append(dice.choice([sector for sector in sectors if sector not in chosen]))
-        region = dice.choice(regions) if audiences else regions[place // len(sectors) % len(regions)]
-        kinds = list(Kind.values) if dice.random() < 0.9 else sorted(dice.sample(Kind.values, 5))
+        if not audiences and dice.random() < 0.1:
+            kinds = sorted(dice.sample(Kind.values, 5))
         state = State.ACTIVE if audiences else STATES[(place * 7 + 5) % 20]
         plans.append(
             Plan(

@@ -1,8 +1,9 @@
-"""Approving: a second person publishes the issue through Wagtail's workflow."""
+"""Approving: a second person publishes the issue, in the workflow when it was submitted to one."""
 
 from django.conf import settings
 from django.db import transaction
-from wagtail.models import Revision, Workflow
+from wagtail.log_actions import log
+from wagtail.models import Revision
 
 from membership.models import User
 from newsletter.compiling import IssueError
@@ -25,16 +26,11 @@ def approve(issue: Issue, *, by: User) -> Issue:
         raise IssueError("Whoever shaped the issue cannot approve it: ask a colleague.")
     if not IssueEditions(revision.as_object()).items:
         raise IssueError(f"The issue {issue.period} has no items: compile it, or add some, before approving.")
-    workflow: Workflow | None = issue.get_workflow()
     state = issue.current_workflow_state
-    if workflow and not state:
-        state = workflow.start(issue, revision.user or by)
     if state and state.current_task_state:
-        state.current_task_state.approve(user=by, comment="")
+        state.current_task_state.approve(user=by)
     else:
         revision.publish(user=by)
     issue.refresh_from_db()
-    if not issue.live:
-        revision.publish(user=by)
-        issue.refresh_from_db()
+    log(issue, "newsletter.approve", user=by, revision=revision)
     return issue

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 from django.utils.formats import date_format
+from wagtail.rich_text import expand_db_html
 
 from cms.models import Entry, Event, Funding, Kind, Region, Sector
 from membership.models import Audience
@@ -90,10 +91,11 @@ class IssueEditions:
         """Items (by their place in the issue) for an audience."""
         return choose(self.candidates, audience, self.limit)
 
-    def general(self) -> Choice:
-        """The public version: every item for everyone everywhere that fits, as the web archive shows it."""
+    def general(self, limit: int | None = None) -> Choice:
+        """Every item, for nobody in particular, as the web archive shows it; with a limit, as many as a mail holds."""
         places = [one.item for one in sorted(self.candidates, key=lambda one: (not one.pinned, one.place))]
-        return Choice(tuple(places), 0)
+        kept = places[:limit]
+        return Choice(tuple(kept), len(places) - len(kept))
 
     def label(self, audience: Audience) -> str:
         """The audience in words: “Health, Schools · North East”."""
@@ -124,7 +126,7 @@ class IssueEditions:
             subject=self.issue.subject,
             preheader=self.issue.preheader,
             month=self.issue.month.title,
-            introduction_html=self.issue.introduction,
+            introduction_html=self.introduction(),
             highlights=highlights,
             sections=sections,
             more_count=choice.more,
@@ -140,6 +142,11 @@ class IssueEditions:
             audience=audience,
             notice=notice,
         )
+
+    def introduction(self) -> str:
+        """The editor's rich text with every link absolute, as a mail needs it."""
+        html: str = expand_db_html(self.issue.introduction)
+        return html.replace('href="/', f'href="{settings.SITE_URL}/')
 
     def _candidate(self, place: int, item: Item) -> Candidate:
         page = self.pages[item.page_id]

@@ -24,6 +24,8 @@ def freeze(issue: Issue) -> Mailing:
     """
     if mailing := issue.get_mailing():
         return mailing
+    # Read afresh: an object that has been edited in this process still holds its items as they were.
+    issue = Issue.objects.get(pk=issue.pk)
     if not issue.is_approved:
         raise IssueError(f"The issue {issue.period} is not approved: approve it before sending.")
     assign_audiences()

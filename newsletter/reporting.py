@@ -107,9 +107,8 @@ def _edition_rows(issue: Issue) -> list[EditionRow]:
 def _item_rows(issue: Issue) -> list[ItemRow]:
     places = EditionItem.objects.filter(edition__issue=issue)
     editions = _by(places, "item", Count("edition"))
-    carried = _by(
-        places, "item", Count("edition__deliveries", filter=Q(edition__deliveries__state=Delivery.State.SENT))
-    )
+    sent = places.filter(edition__deliveries__state=Delivery.State.SENT)
+    carried = _by(sent, "item", Count("edition__deliveries"))
     hits = Hit.objects.filter(delivery__issue=issue, what=Hit.What.CLICK)
     clicks = _by(hits, "link__item", Count("delivery", distinct=True))
     return [

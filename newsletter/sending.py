@@ -27,6 +27,7 @@ from newsletter.transports.base import Outcome, Result, Transport, TransportUnav
 
 BATCH = 500  # rows claimed at a time
 GROUP = 50  # rows in doubt at most when a worker is killed
+LEASE_USED = 0.7  # of the lease may pass before a slow group is cut short, so that it cannot run out underneath
 RETRY_AFTER = (60, 300, 900, 3600)  # seconds to wait after the first, second, … failed attempt
 
 Progress = Callable[[int], None]
@@ -150,20 +151,26 @@ class Batch:
     def _hand_over(self, ready: Sequence[ledger.Ready]) -> int:
         """Hand the group over and record what happened to each, however it ends."""
         outcomes: list[Outcome] = []
+        lease_over = time.monotonic() + settings.SEND_LEASE_SECONDS * LEASE_USED
         try:
             for outcome in self.transport.send([self._message(row) for row in ready]):
                 outcomes.append(outcome)
                 _keep_rate()
+                if time.monotonic() > lease_over:
+                    break
+            self._take_back(ready, outcomes)
         except TransportUnavailable as error:
-            # Whatever has no outcome was proved not to have been handed over.
             self.trouble = str(error)
-            ended = {outcome.delivery for outcome in outcomes}
-            ledger.take_back(
-                attempt=self.attempt, deliveries=[row.delivery for row in ready if row.delivery not in ended]
-            )
+            self._take_back(ready, outcomes)
         finally:
             self._record(outcomes)
         return len(outcomes)
+
+    def _take_back(self, ready: Sequence[ledger.Ready], outcomes: Sequence[Outcome]) -> None:
+        """Give back what has no outcome: messages are handed over as their outcomes are asked for."""
+        ended = {outcome.delivery for outcome in outcomes}
+        if left := [row.delivery for row in ready if row.delivery not in ended]:
+            ledger.take_back(attempt=self.attempt, deliveries=left)
 
     def _message(self, row: ledger.Ready) -> Message:
         skeleton = self.workshop.skeleton(row.edition, Variant(clicks=row.track_clicks, opens=row.track_opens))

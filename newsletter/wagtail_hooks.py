@@ -48,5 +48,6 @@ def newest_issue_first(parent_page: Page, pages: Any, request: HttpRequest) -> A
 @hooks.register("register_log_actions")
 def log_actions(actions: LogActionRegistry) -> None:
     actions.register_action("newsletter.compile", "Compile the e-news", "Compiled from the directory")
+    actions.register_action("newsletter.approve", "Approve the e-news", "Approved for sending")
     actions.register_action("newsletter.freeze", "Freeze the e-news", "Editions and recipients frozen")
     actions.register_action("newsletter.send", "Send the e-news", "Sending started")

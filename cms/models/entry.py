@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.forms import CheckboxSelectMultiple
 from django.utils import timezone
 from modelcluster.fields import ParentalManyToManyField
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, Panel
@@ -97,7 +98,6 @@ class Entry(Page):
     parent_page_types = ["cms.DirectoryPage"]
     subpage_types: list[str] = []
     is_creatable = False
-    template = "cms/entry.html"
 
     search_fields = [
         *Page.search_fields,
@@ -112,10 +112,10 @@ class Entry(Page):
     shared_panels: ClassVar[list[Panel]] = [
         MultiFieldPanel(
             [
-                FieldPanel("sectors", widget=None),
-                FieldPanel("regions"),
-                FieldPanel("topics"),
-                FieldPanel("age_groups"),
+                FieldPanel("sectors", widget=CheckboxSelectMultiple),
+                FieldPanel("regions", widget=CheckboxSelectMultiple),
+                FieldPanel("topics", widget=CheckboxSelectMultiple),
+                FieldPanel("age_groups", widget=CheckboxSelectMultiple),
                 FieldPanel("reader"),
             ],
             heading="Who it is for",
@@ -173,6 +173,10 @@ class Entry(Page):
     def facts(self) -> list[tuple[str, str]]:
         """Label and value of what is special to the kind, in reading order; empty values are left out."""
         return []
+
+    def get_template(self, request: Any, *args: Any, **kwargs: Any) -> str:
+        """All kinds share one template (Wagtail would look for one per class)."""
+        return "cms/entry.html"
 
     def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)

@@ -99,7 +99,7 @@ def helpline_state(now: datetime | None = None) -> dict[str, Any]:
     while first.weekday() >= SATURDAY:
         first += timedelta(days=1)
     day = "today" if first.date() == here.date() else date_format(first, "l")
-    return {"open": False, "words": f"Closed now, opens {day} at {OPENS}am"}
+    return {"open": False, "words": f"Closed, opens {day} at {OPENS}am"}
 
 
 @register.simple_tag(takes_context=True)

@@ -9,6 +9,7 @@ from typing import Any
 import environ
 from csp.constants import NONCE, NONE, SELF
 
+from config.anymail import anymail_settings
 from config.schedule import SCHEDULE
 from config.secret import local_secret_key
 
@@ -148,6 +149,7 @@ FORMS_URLFIELD_ASSUME_HTTPS = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # the embedded default serves without `collectstatic`
 MEDIA_URL = "/media/"
@@ -155,9 +157,11 @@ MEDIA_ROOT = VAR_DIR / "media"
 
 # --- Wagtail --------------------------------------------------------------------------------------
 WAGTAILSEARCH_BACKENDS = {"default": {"BACKEND": "wagtail.search.backends.database"}}
+WAGTAIL_GRAVATAR_PROVIDER_URL = None  # no hash of anybody's address goes to a third party
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAILADMIN_LOGIN_URL = "account_login"
+WAGTAIL_FRONTEND_LOGIN_URL = "account_login"
 WAGTAILDOCS_EXTENSIONS = ["csv", "docx", "odt", "pdf", "pptx", "txt", "xlsx"]
 WAGTAILIMAGES_EXTENSIONS = ["avif", "gif", "jpg", "jpeg", "png", "webp"]
 
@@ -176,7 +180,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/account/"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # joining is our own page; this gives the login page its password
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True
@@ -191,8 +195,7 @@ DEFAULT_FROM_EMAIL = ACCOUNTS_FROM
 EMAIL_PROVIDER = env("EMAIL_PROVIDER", default="file")
 EMAIL_URL = env("EMAIL_URL", default="")
 OUTBOX_DIR = VAR_DIR / "outbox"
-# Every ANYMAIL_* variable goes into Anymail's own settings under its short name.
-ANYMAIL = {name.removeprefix("ANYMAIL_"): value for name, value in env.ENVIRON.items() if name.startswith("ANYMAIL_")}
+ANYMAIL = anymail_settings(env.ENVIRON)
 if EMAIL_PROVIDER == "file":
     EMAIL_BACKEND = "config.outbox.OutboxBackend"
 elif EMAIL_PROVIDER == "smtp":
@@ -224,6 +227,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "data_folder_out": str(BROKER_DIR / "messages"),
         "control_folder": str(BROKER_DIR / "control"),
     }
+# Installations that share a broker keep apart by the name of their queue.
+CELERY_TASK_DEFAULT_QUEUE = env("CELERY_QUEUE", default="ihop")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 300

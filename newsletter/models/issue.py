@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Protocol
 
 from django.db import models
+from django.forms import CheckboxSelectMultiple
 from django.http import Http404, HttpRequest, HttpResponse
 from modelcluster.fields import ParentalKey, ParentalManyToManyField
 from modelcluster.models import ClusterableModel
@@ -131,7 +132,7 @@ class Item(Orderable, ClusterableModel):
         FieldRowPanel([FieldPanel("section"), FieldPanel("pinned"), FieldPanel("left_out")]),
         FieldPanel("headline"),
         FieldPanel("summary"),
-        FieldPanel("sectors"),
+        FieldPanel("sectors", widget=CheckboxSelectMultiple),
     ]
 
     class Meta(Orderable.Meta):

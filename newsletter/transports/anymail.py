@@ -249,14 +249,14 @@ def build_mail(message: Outgoing, provider: Abilities) -> AnymailMessage:
         more["esp_extra"] = {**quirks.esp_extra}
     mail = AnymailMessage(
         subject=subject,
-        body=text.get_content(),
+        body=text.get_content().replace("\r\n", "\n"),
         from_email=parse_single_address(sender).format(idna_encode=_ascii),
         to=[recipient.format_addr_spec(idna_encode=_ascii)],
         headers=headers,
         **more,
     )
     if html is not None:
-        mail.attach_alternative(html.get_content(), "text/html")
+        mail.attach_alternative(html.get_content().replace("\r\n", "\n"), "text/html")
     return mail
 
 

@@ -62,8 +62,11 @@ class Transport(Protocol):
         """Raise TransportUnavailable when nothing could be sent now (before anything is frozen)."""
 
     def send(self, messages: Sequence[Outgoing]) -> Iterator[Outcome]:
-        """Hand over each message, yielding its outcome at once. Raises TransportUnavailable only before the first
-        byte of a message went out; messages without an outcome were then not handed over."""
+        """Hand over one message after another, each when its outcome is asked for.
+
+        Raises TransportUnavailable only before the first byte of a message went out. Messages whose outcome was
+        not asked for, or not given, were not handed over.
+        """
 
     def close(self) -> None:
         """Let connections go."""

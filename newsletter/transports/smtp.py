@@ -110,7 +110,6 @@ class SmtpTransport:
             if not smtp.has_extn("smtputf8"):
                 return Outcome(delivery, Result.FAILED, "smtputf8-unsupported")
             options.append("SMTPUTF8")
-        smtp.command_encoding = "ascii"  # smtplib leaves it at what the message before needed
         steps: tuple[tuple[str, Callable[[], tuple[int, bytes]], tuple[int, ...]], ...] = (
             ("mail", lambda: smtp.mail(sender, options), (250,)),
             ("rcpt", lambda: smtp.rcpt(recipient), (250, 251, 252)),
@@ -137,16 +136,17 @@ class SmtpTransport:
         except OSError:
             self._drop()
             return Outcome(delivery, Result.UNKNOWN, "connection-lost-after-data")
-        if code == CLOSING or not 200 <= code < 600:
-            self._drop()
         why = _why("content", code, reply)
         if 200 <= code < 300:
             queued = _QUEUED_AS.search(reply)
             return Outcome(delivery, Result.SENT, message_id=queued[1].decode() if queued else "")
+        if code == CLOSING:
+            self._drop()
         if 400 <= code < 500:
             return Outcome(delivery, Result.RETRY, why)
         if 500 <= code < 600:
             return Outcome(delivery, Result.FAILED, why)
+        self._drop()  # whatever it is saying, it is not in answer to us
         return Outcome(delivery, Result.UNKNOWN, why)
 
     def _reset(self, smtp: smtplib.SMTP) -> None:

@@ -1,5 +1,6 @@
 """How an issue is shown: on the website once sent, and to its editor before."""
 
+from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -28,10 +29,17 @@ class IssuePresenter:
         rendered = render_general(issue)
         if mode == "text":
             return HttpResponse(rendered.text, content_type="text/plain; charset=utf-8")
-        return HttpResponse(rendered.html)
+        return email_preview(rendered.html)
+
+
+@csp_update({"style-src": ["'unsafe-inline'"]})  # a mail carries its styles inside
+def email_preview(html: str) -> HttpResponse:
+    """The mail as a page of its own."""
+    return HttpResponse(html)
 
 
 def render_general(issue: Issue) -> Rendered:
-    """The mail with every item, addressed to nobody."""
+    """The mail addressed to nobody, with as many of all items as an edition holds."""
     editions = IssueEditions(issue)
-    return render_edition(editions.content(editions.general(), greeting="Hello,", token="preview"))
+    content = editions.content(editions.general(editions.limit), greeting="Hello,", token="preview")
+    return render_edition(content)

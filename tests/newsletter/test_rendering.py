@@ -48,7 +48,7 @@ def rendered():
 
 
 @pytest.fixture
-def page(rendered):
+def parsed(rendered):
     return BeautifulSoup(rendered.html, "html.parser")
 
 
@@ -63,7 +63,7 @@ def visible(html):
 # --- What it says ---------------------------------------------------------------------------------
 
 
-def test_text_and_html_say_the_same_in_the_same_order(rendered, page):
+def test_text_and_html_say_the_same_in_the_same_order(rendered, parsed):
     content = edition()
     said = visible(rendered.html)
     plain = " ".join(rendered.text.split())
@@ -79,7 +79,7 @@ def test_text_and_html_say_the_same_in_the_same_order(rendered, page):
         assert "Members only: log in to read" in words
         assert "See 6 more on the website" in words
         assert "for Health · North East." in words
-    links = [a["href"] for a in page.select("h3 a")]
+    links = [a["href"] for a in parsed.select("h3 a")]
     assert links == [each.url for each in content.items]
     assert links == [line for line in rendered.text.splitlines() if "/item-" in line]
 
@@ -90,8 +90,8 @@ def test_links_in_the_text_stand_on_their_own_line(rendered):
         assert len(line) <= 72 or "://" in line
 
 
-def test_events_show_a_leaf_of_day_and_month(page):
-    leaves = [[p.get_text() for p in leaf.select("p")] for leaf in page.select(".leaf")]
+def test_events_show_a_leaf_of_day_and_month(parsed):
+    leaves = [[p.get_text() for p in leaf.select("p")] for leaf in parsed.select(".leaf")]
     assert leaves == [["Dec", "4"], ["Nov", "10"]]
 
 
@@ -125,11 +125,11 @@ def test_the_archive_offers_no_way_to_leave():
 # --- How it is built ------------------------------------------------------------------------------
 
 
-def test_language_and_direction_stand_on_the_page_and_its_wrapper(page):
-    assert (page.html["lang"], page.html["dir"]) == ("en-GB", "ltr")
-    wrapper = page.select_one("[role=article]")
+def test_language_and_direction_stand_on_the_page_and_its_wrapper(parsed):
+    assert (parsed.html["lang"], parsed.html["dir"]) == ("en-GB", "ltr")
+    wrapper = parsed.select_one("[role=article]")
     assert (wrapper["lang"], wrapper["dir"]) == ("en-GB", "ltr")
-    assert 'lang="und"' not in str(page)
+    assert 'lang="und"' not in str(parsed)
 
 
 def test_every_table_is_for_layout(rendered):
@@ -359,13 +359,13 @@ def test_any_rich_text_compiles(pieces):
 # --- What differs per recipient -------------------------------------------------------------------
 
 
-def test_slots_stand_exactly_where_they_belong(rendered, page):
-    personal = [a["href"] for a in page.select("a[href]") if TOKEN_SLOT in a["href"]]
+def test_slots_stand_exactly_where_they_belong(rendered, parsed):
+    personal = [a["href"] for a in parsed.select("a[href]") if TOKEN_SLOT in a["href"]]
     assert personal == [f"{SITE}/e-news/p/{TOKEN_SLOT}/"] * 2 + [f"{SITE}/e-news/u/{TOKEN_SLOT}/"]
     assert rendered.html.count(TOKEN_SLOT) == 3
     assert rendered.text.count(TOKEN_SLOT) == 2
     assert rendered.html.count(GREETING_SLOT) == rendered.text.count(GREETING_SLOT) == 1
-    assert page.select_one(".hello").get_text() == GREETING_SLOT
+    assert parsed.select_one(".hello").get_text() == GREETING_SLOT
     assert TOKEN_SLOT not in rendered.subject
 
 
@@ -518,6 +518,6 @@ def test_the_dark_scheme_is_dark():
     assert shown.select_one("meta[name=color-scheme]")["content"] == "light dark"
 
 
-def test_no_text_is_smaller_than_16_px(page):
-    sizes = {node: float(size.removesuffix("px")) for node, _, _, size in texts(page, styles_of(page, "light"))}
+def test_no_text_is_smaller_than_16_px(parsed):
+    sizes = {node: float(size.removesuffix("px")) for node, _, _, size in texts(parsed, styles_of(parsed, "light"))}
     assert {node: size for node, size in sizes.items() if size < 16} == {}

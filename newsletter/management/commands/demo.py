@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management.base import CommandParser
@@ -56,10 +57,15 @@ class Command(OperatorCommand):
     def _people(self) -> None:
         """An editor who may do anything, and the colleague who approves."""
         if not User.objects.filter(email=ADMIN).exists():
-            User.objects.create_superuser(ADMIN, PASSWORD, first_name="Demo", last_name="Editor")
+            self._verified(User.objects.create_superuser(ADMIN, PASSWORD, first_name="Demo", last_name="Editor"))
         if not User.objects.filter(email=APPROVER).exists():
             approver = User.objects.create_user(APPROVER, PASSWORD, first_name="Demo", last_name="Approver")
             approver.groups.add(Group.objects.get(name=APPROVERS_GROUP))
+            self._verified(approver)
+
+    def _verified(self, user: User) -> None:
+        """Let a sample person log in without a mail to confirm the address."""
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
 
     def _content(self, period: Period) -> None:
         load_pages()

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from newsletter.providers import provider
+from newsletter.providers import PROVIDERS, provider
 from newsletter.transports.anymail import AnymailTransport
 from tests.newsletter.transports.replies import KEYS
 from tests.servers.http import HttpServer, Reply
@@ -42,3 +42,11 @@ def closed_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but not listening
         yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def anymail(settings):
+    """Settings that every backend can be set up with."""
+    keys = {f"{one.name.upper()}_{key}": "sesame" for one in PROVIDERS.values() for key in (*KEYS, "API_URL")}
+    settings.ANYMAIL = keys | {"WEBHOOK_SECRET": "user:password"}
+    return settings.ANYMAIL

@@ -1,0 +1,108 @@
+"""Journeys in a real browser, against the demo's installation: public interfaces only."""
+
+import re
+from email import message_from_bytes, policy
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.services.conftest import Site
+
+EDITOR, PASSWORD = "admin@example.org", "demo-only-password"
+PAGES = ["/", "/directory/", "/directory/?q=visit&sector=health", "/e-news/", "/join/", "/account/login/", "/privacy/"]
+
+
+def log_in(page: Page, site: Site, email: str) -> None:
+    page.goto(f"{site.address}/account/login/")
+    page.get_by_text("Log in with a password instead").click()
+    page.locator("input[name=login]").fill(email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.wait_for_load_state()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_join_confirm_and_change_preferences(site: Site, browser: Browser, scripts: bool) -> None:
+    page = browser.new_context(java_script_enabled=scripts).new_page()
+    address = f"newcomer{int(scripts)}@example.org"
+    page.goto(f"{site.address}/join/")
+    assert page.locator("input[type=checkbox]:checked").count() == 0, "no box may be ticked beforehand"
+    page.get_by_label("Your e-mail address").fill(address)
+    page.get_by_label("Health", exact=True).check()
+    page.get_by_role("button", name="Join", exact=True).click()
+
+    link = re.findall(r"http://\S+/join/confirm/\S+", site.account_mails()[-1])[0]
+    assert address not in link
+    page.goto(link)
+    page.get_by_role("button", name=re.compile("Confirm")).click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    page.goto(f"{site.address}/account/login/")
+    page.locator("#code-email").fill(address)
+    page.get_by_role("button", name="Send me a code").click()
+    code = re.findall(r"^\s*([A-Z0-9-]{6,9})\s*$", site.account_mails()[-1], re.MULTILINE)[0]
+    page.locator("input[name=code]").fill(code)
+    page.locator("main button[type=submit]").first.click()
+    page.goto(f"{site.address}/account/preferences/")
+    page.get_by_label("Schools and education").check()
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.get_by_text("Your choices are saved.")).to_be_visible()
+    expect(page.get_by_label("Schools and education")).to_be_checked()
+
+    page.goto(f"{site.address}/directory/?kind=case-study")
+    page.locator("main h2 a, main h3 a").first.click()
+    expect(page.get_by_text("What changed")).to_be_visible()  # a member reads case studies
+
+
+def test_leave_by_the_link_in_a_mail(site: Site, page: Page) -> None:
+    raw = next(iter(site.installation.mails().values()))
+    link = message_from_bytes(raw, policy=policy.default)["List-Unsubscribe"].strip("<>")
+    page.goto(link)
+    page.get_by_role("button", name="Leave the e-news").click()
+    assert page.url == link, "no redirect"
+    assert not page.context.cookies(), "no cookie"
+    page.goto(link)
+    expect(page.get_by_role("button", name="Leave the e-news")).to_have_count(0)
+
+
+def test_a_visitor_is_asked_to_log_in_for_a_case_study(site: Site, page: Page) -> None:
+    page.goto(f"{site.address}/directory/?kind=case-study")
+    page.locator("main h2 a, main h3 a").first.click()
+    expect(page).to_have_url(re.compile("/account/login/"))
+
+
+def test_an_editor_sees_the_mail_beside_the_issue_and_its_report(site: Site, page: Page) -> None:
+    log_in(page, site, EDITOR)
+    page.goto(f"{site.address}/admin/e-news/")
+    page.locator("td.title a").click()
+    page.get_by_label("Toggle preview").click()
+    preview = page.frame_locator("iframe[src*='mode=email']").first
+    expect(preview.locator("h1")).to_contain_text("i-HOP", timeout=15_000)
+    typeface = preview.locator("h1").evaluate("node => getComputedStyle(node).fontFamily")
+    assert "Charter" in typeface, "the mail's own styles apply in the preview"
+    page.goto(f"{site.address}/admin/e-news/")
+    page.get_by_role("link", name=re.compile("^Report of")).click()
+    expect(page.get_by_text("deliveries were frozen")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_accessibility_violation(site: Site, browser: Browser, scheme: str) -> None:
+    page = browser.new_context(color_scheme=scheme).new_page()
+    entry = f"{site.address}/directory/"
+    page.goto(entry)
+    first = page.locator("main h2 a, main h3 a").first.get_attribute("href")
+    found = {}
+    for path in [*PAGES, f"/e-news/{site.demo['issue']}/", first]:
+        page.goto(path if path.startswith("http") else site.address + path)
+        results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        if results.violations_count:
+            found[path] = results.generate_report()
+    assert not found, "\n".join(found.values())
+
+
+def test_the_mail_itself_has_no_accessibility_violation(site: Site, page: Page) -> None:
+    raw = next(iter(site.installation.mails().values()))
+    page.set_content(message_from_bytes(raw, policy=policy.default).get_body(("html",)).get_content())
+    results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    assert not results.violations_count, results.generate_report()
