@@ -12,7 +12,8 @@ class CaseStudyForm(WagtailAdminPageForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
-        publishing = "action-publish" in self.data or "action-submit" in self.data
+        acts = {"action-publish", "action-submit", "action-workflow-action"}
+        publishing = not acts.isdisjoint(self.data)
         for field in ("anonymity_checked_by", "anonymity_checked_on"):
             if publishing and not cleaned.get(field):
                 self.add_error(field, ANONYMITY_NEEDED)

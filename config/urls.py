@@ -1,23 +1,22 @@
 """Every address of the service. The fixed ones are listed in design.md."""
 
-from anymail.urls import urlpatterns as anymail_urls
 from django.conf import settings
 from django.conf.urls.static import static
 from django.urls import include, path
-from django.views.generic import RedirectView
 from health_check.views import HealthCheckView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
+from config import views
+
 urlpatterns = [
     path("healthz", HealthCheckView.as_view(checks=["health_check.checks.Database"]), name="healthz"),
     # One way to log in for everybody: Wagtail's own login forms would pass by e-mailed codes and MFA.
-    path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
-    path("_util/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("admin/login/", views.log_in),
+    path("_util/login/", views.log_in),
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
-    path("webhooks/", include(anymail_urls)),
     path("", include("membership.urls")),
     path("account/", include("allauth.urls")),
     path("", include("newsletter.urls")),

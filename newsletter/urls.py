@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from newsletter.views import leaving, measuring
+from newsletter.views import leaving, measuring, webhooks
 
 urlpatterns = [
     # With or without the last slash: a mailbox provider must never meet a redirect (RFC 8058).
@@ -10,5 +10,6 @@ urlpatterns = [
     path("e-news/u/<str:token>/", leaving.unsubscribe, name="news_unsubscribe"),
     path("e-news/p/<str:token>/", leaving.preferences, name="news_preferences"),
     path("l/<str:token>/<int:number>", measuring.click, name="news_click"),
+    path("webhooks/<slug:esp>/tracking/", webhooks.tracking, name="provider_webhook"),
     path("o/<str:token>.gif", measuring.pixel, name="news_pixel"),
 ]

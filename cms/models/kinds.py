@@ -141,9 +141,9 @@ class CaseStudy(Entry):
     def anonymity_checked(self) -> bool:
         return bool(self.anonymity_checked_by_id and self.anonymity_checked_on)
 
-    def clean(self) -> None:
-        super().clean()
+    def save(self, clean: bool = True, **kwargs: Any) -> None:
         require(not self.live or self.anonymity_checked, "anonymity_checked_by", ANONYMITY_NEEDED)
+        super().save(clean=clean, **kwargs)
 
     def facts(self) -> list[tuple[str, str]]:
         return [("Setting", self.setting), ("What changed", self.what_changed)]

@@ -19,6 +19,8 @@ REQUIRED = {
 for _name, _example in REQUIRED.items():
     if not env(_name, default=""):
         raise ImproperlyConfigured(f"Set {_name} ({_example}) before starting in production.")
+if EMAIL_PROVIDER == "smtp" and not env("EMAIL_URL", default=""):
+    raise ImproperlyConfigured("Set EMAIL_URL (smtp://user:password@host:587) for EMAIL_PROVIDER=smtp.")
 if EMAIL_PROVIDER not in {"file", "smtp"} and not ANYMAIL.get("WEBHOOK_SECRET"):
     raise ImproperlyConfigured("Set ANYMAIL_WEBHOOK_SECRET (user:password) so that nobody can forge provider events.")
 if not SITE_URL.startswith("https://"):
