@@ -34,7 +34,8 @@ test: .venv/installed-dev ## the fast suite, on SQLite, without any service
 	@$(PY) -m pytest -q -n auto -m "not services"
 
 test-services: .venv/installed-dev ## what needs PostgreSQL, Redis and a browser; fails loudly without them
-	@$(PY) -m pytest -q -m services --require-services
+	@DATABASE_URL=postgres://root@127.0.0.1:5432/test $(PY) -m pytest -q -n auto -m "not services" tests/newsletter tests/membership
+	@$(PY) -m pytest -q -m services
 
 lint: .venv/installed-dev ## style of code and templates
 	@.venv/bin/ruff check .

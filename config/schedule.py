@@ -6,8 +6,16 @@ task, so the days on which clocks change neither skip nor repeat anything (quali
 
 from typing import Any
 
+from celery.schedules import crontab
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     # Recovers lost claims, settles stale sends, hands every unfinished send to the workers, compiles
     # last month's issue once its day has come. Doing nothing costs a handful of indexed queries.
     "tick": {"task": "newsletter.tasks.tick", "schedule": 60.0, "options": {"expires": 55}},
+    # Retention (docs/data-retention.md) and the yearly question; the tick does it when this was missed.
+    "daily": {
+        "task": "newsletter.tasks.do_daily",
+        "schedule": crontab(hour=8, minute=10),
+        "options": {"expires": 3600},
+    },
 }

@@ -6,4 +6,6 @@ class MembershipConfig(AppConfig):
     verbose_name = "Membership"
 
     def ready(self) -> None:
-        from membership import receivers  # noqa: F401  connects the signals
+        from membership import holdings, journal, receivers, yearly  # noqa: F401  connects the signals
+
+        holdings.register_all()

@@ -1,12 +1,9 @@
 """Forms that members fill in."""
 
-from typing import Any
-
 from django import forms
 
-from cms.models import Kind, Region, Sector
-from membership.addresses import normalise_address
-from membership.models import Subscription
+from cms.models import Region, Sector
+from membership.fields import AddressField, only_a_name
 
 
 class ChoicesForm(forms.Form):
@@ -39,17 +36,20 @@ class ChoicesForm(forms.Form):
 
 
 class JoinForm(ChoicesForm):
-    email = forms.CharField(
-        max_length=320,
-        label="Your e-mail address",
-        help_text="We send one message there, with a link to confirm.",
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-    )
+    email = AddressField(label="Your e-mail address", help_text="We send one message there, with a link to confirm.")
     first_name = forms.CharField(
-        max_length=60, required=False, label="First name", widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+        max_length=60,
+        required=False,
+        label="First name",
+        validators=[only_a_name],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
     )
     last_name = forms.CharField(
-        max_length=60, required=False, label="Last name", widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+        max_length=60,
+        required=False,
+        label="Last name",
+        validators=[only_a_name],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
     organisation = forms.CharField(
         max_length=120,
@@ -63,33 +63,20 @@ class JoinForm(ChoicesForm):
         label="Job role (optional)",
         widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
     )
-
-    field_order = ["email", "first_name", "last_name", "sectors", "region", "organisation", "job_role"]
-
-    def clean_email(self) -> str:
-        try:
-            return normalise_address(self.cleaned_data["email"])
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
-
-
-class PreferencesForm(ChoicesForm):
-    kinds = forms.MultipleChoiceField(
-        choices=Kind.choices,
-        widget=forms.CheckboxSelectMultiple,
-        label="What would you like to hear about?",
-        error_messages={"required": "Choose at least one kind, or leave the e-news below."},
+    # A plain choice, never ticked beforehand: without it somebody becomes a member who gets no e-news.
+    wants_news = forms.BooleanField(
+        required=False,
+        label="Send me the monthly e-news",
+        help_text="One e-mail a month with what is new for your sectors and your region, and what is new for everyone.",
     )
 
-    field_order = ["sectors", "region", "kinds"]
+    field_order = [
+        *("email", "first_name", "last_name", "sectors", "region", "organisation", "job_role"),
+        *("wants_news", "track_opens", "track_clicks"),
+    ]
 
-    @classmethod
-    def initial_for(cls, subscription: Subscription) -> dict[str, Any]:
-        member = subscription.member
-        return {
-            "sectors": member.sectors.all(),
-            "region": member.region_id,
-            "kinds": subscription.kinds,
-            "track_opens": subscription.track_opens,
-            "track_clicks": subscription.track_clicks,
-        }
+
+class ResendForm(forms.Form):
+    """Which address waits for its confirmation."""
+
+    email = AddressField(label="Your e-mail address", help_text="The one you joined with.")

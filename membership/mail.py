@@ -1,4 +1,11 @@
-"""Account mail: plain words, its own sender, handed over when the transaction has been committed."""
+"""Account mail: plain words, its own sender, handed over when the transaction has been committed.
+
+Every answer to a stranger's form sends exactly one mail, whether or not the address is known, and where mail goes over
+the network it is handed over behind the answer (ADR 11): neither status, body nor time tells the two apart.
+"""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -6,22 +13,64 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from membership.models import User
+from membership.addresses import address_hash
+from membership.models import Suppression, User
+from membership.signals import something_to_read
+
+HEADERS = {"Auto-Submitted": "auto-generated"}
+logger = logging.getLogger(__name__)
+_hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="account-mail")
 
 
-def send_confirmation(user: User, token: str) -> None:
-    link = settings.SITE_URL + reverse("confirm", args=[token])
-    _send(user, "Please confirm your i-HOP membership", "membership/email/confirm.txt", {"link": link})
+def send_confirmation(user: User, token: str, *, wants_news: bool) -> None:
+    context = {"link": settings.SITE_URL + reverse("confirm", args=[token]), "wants_news": wants_news}
+    _send(user.email, "Please confirm your i-HOP membership", "membership/email/confirm.txt", context)
 
 
 def send_already_member(user: User) -> None:
     link = settings.SITE_URL + reverse("account_login")
-    _send(user, "You are already a member of i-HOP", "membership/email/already_member.txt", {"link": link})
+    _send(user.email, "You are already a member of i-HOP", "membership/email/already_member.txt", {"link": link})
 
 
-def _send(user: User, subject: str, template: str, context: dict[str, str]) -> None:
-    text = render_to_string(template, {"user": user, "helpline": settings.HELPLINE, **context})
-    message = EmailMessage(
-        subject, text, settings.ACCOUNTS_FROM, [user.email], headers={"Auto-Submitted": "auto-generated"}
-    )
-    transaction.on_commit(lambda: message.send() and None)
+def send_unknown(address: str) -> None:
+    """Tell somebody who waits for a confirmation that we have no sign-up from this address."""
+    link = settings.SITE_URL + reverse("join")
+    _send(address, "No i-HOP membership waits here", "membership/email/unknown.txt", {"link": link}, to_stranger=True)
+
+
+def send_welcome(user: User, *, wants_news: bool) -> None:
+    context = {
+        "user": user,
+        "wants_news": wants_news,
+        "reading": something_to_read(),
+        "benefits": f"{settings.SITE_URL}/benefits/",
+        "account": settings.SITE_URL + reverse("account"),
+    }
+    _send(user.email, "Welcome to i-HOP", "membership/email/welcome.txt", context)
+
+
+def _send(address: str, subject: str, template: str, context: dict[str, object], *, to_stranger: bool = False) -> None:
+    text = render_to_string(template, {"helpline": settings.HELPLINE, **context})
+    hand_over(EmailMessage(subject, text, settings.ACCOUNTS_FROM, [address], headers=HEADERS), to_stranger=to_stranger)
+
+
+def hand_over(message: EmailMessage, *, to_stranger: bool = False) -> None:
+    """Send once the transaction is committed. Strangers whose address is suppressed get nothing.
+
+    Whoever has an account gets what they ask for, such as a code to log in, whatever stands on the suppression list.
+    """
+    suppressed = Suppression.objects.filter(address_hash=address_hash(message.to[0])).exists()
+    if suppressed and to_stranger:
+        return
+    if settings.ACCOUNT_MAIL_BEHIND_ANSWER:
+        transaction.on_commit(lambda: _hands.submit(_deliver, message) and None)
+    else:
+        transaction.on_commit(lambda: _deliver(message))
+
+
+def _deliver(message: EmailMessage) -> None:
+    """Hand one mail to the provider. A failure is logged, without the address: whoever waits can ask again."""
+    try:
+        message.send()
+    except Exception as error:  # whatever a provider's client raises: the answer has been given
+        logger.error("account mail could not be handed over: %s", type(error).__name__)

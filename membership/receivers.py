@@ -4,11 +4,16 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_confirmed
-from django.db.models.signals import m2m_changed, post_save
+from django.apps import apps
+from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
-from membership import services
-from membership.models import Member, Subscription
+from membership import services, sessions
+from membership.joining import lift_suppression
+from membership.models import Member, SavedSearch, Subscription, User
+from membership.staff import ensure_staff_groups
 
 
 @receiver(m2m_changed, sender=Member.sectors.through)
@@ -31,8 +36,13 @@ def region_changed(instance: Member, created: bool, **kwargs: Any) -> None:
 
 @receiver(post_save, sender=Subscription)
 def kinds_changed(instance: Subscription, created: bool, update_fields: Any, **kwargs: Any) -> None:
-    if not created and (update_fields is None or "kinds" in update_fields):
+    if not created and (update_fields is None or {"kinds", "frequency"} & set(update_fields)):
         Subscription.objects.filter(pk=instance.pk).update(audience=None)
+
+
+@receiver([post_save, post_delete], sender=SavedSearch)
+def search_changed(instance: SavedSearch, **kwargs: Any) -> None:
+    Subscription.objects.filter(member=instance.member_id).update(audience=None)
 
 
 @receiver(email_confirmed)
@@ -41,3 +51,14 @@ def address_confirmed(email_address: EmailAddress, **kwargs: Any) -> None:
     pending = Subscription.objects.filter(member__user=email_address.user, state=Subscription.State.PENDING).first()
     if pending:
         services.confirm(subscription=pending)
+    lift_suppression(User.objects.get(pk=email_address.user_id))
+
+
+@receiver(user_logged_in)
+def login_began(request: HttpRequest, **kwargs: Any) -> None:
+    sessions.mark(request.session)
+
+
+@receiver(post_migrate, sender=apps.get_app_config("membership"))
+def prepare_installation(**kwargs: Any) -> None:
+    ensure_staff_groups()

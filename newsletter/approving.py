@@ -22,7 +22,7 @@ def approve(issue: Issue, *, by: User) -> Issue:
     if not by.is_active or not issue.permissions_for_user(by).can_publish():
         raise IssueError("This person may not approve issues: choose somebody from the Approvers group.")
     revision: Revision = issue.latest_revision or issue.save_revision()
-    if settings.APPROVER_MUST_DIFFER and revision.user_id == by.pk:
+    if settings.APPROVER_MUST_DIFFER and _had_a_hand_in(issue, by):
         raise IssueError("Whoever shaped the issue cannot approve it: ask a colleague.")
     if not IssueEditions(revision.as_object()).items:
         raise IssueError(f"The issue {issue.period} has no items: compile it, or add some, before approving.")
@@ -34,3 +34,11 @@ def approve(issue: Issue, *, by: User) -> Issue:
     issue.refresh_from_db()
     log(issue, "newsletter.approve", user=by, revision=revision)
     return issue
+
+
+def _had_a_hand_in(issue: Issue, person: User) -> bool:
+    """Whether any version since the last approval is theirs: compiling again must not wash anybody's hands."""
+    versions = Revision.page_revisions.filter(object_id=str(issue.pk), user=person)
+    if issue.last_published_at:
+        versions = versions.filter(created_at__gt=issue.last_published_at)
+    return bool(versions.exists())

@@ -54,6 +54,8 @@ def compile_issue(period: Period) -> Compiled:
         issue = Issue.objects.filter(period=str(period)).first()
         if issue and issue.live:
             raise IssueError(f"The issue {period} is approved already: unpublish it first if more must go into it.")
+        if issue and issue.get_mailing():
+            raise IssueError(f"The issue {period} has been frozen for sending: what is new goes into the next one.")
         fresh = announced_before(period)
         # A late compile judges by the day it happens, an early one by the day the issue will be read.
         usable_on = max(today, period.next.first_day)
@@ -72,7 +74,8 @@ def announced_before(period: Period) -> EntryQuerySet:
     announced = Coalesce(
         F("significant_update_on"), TruncDate("first_published_at", tzinfo=london), output_field=DateField()
     )
-    carried = Item.objects.filter(page=OuterRef("pk"), announcement=OuterRef("announced"))
+    # An announcement that was taken back lies before the one that was carried: it is no news either.
+    carried = Item.objects.filter(page=OuterRef("pk"), announcement__gte=OuterRef("announced"))
     entries = (
         Entry.objects.published_before(period.cutoff)
         .annotate(announced=announced)
@@ -126,6 +129,8 @@ def _add_items(issue: Issue, pages: list[Entry]) -> None:
         Item(issue=issue, page=page, announcement=page.announced, section=page.kind, sort_order=place)
         for place, page in enumerate(pages, start=last + 1)
     )
+    for item in added:
+        item.sectors.set([])  # none of its own yet: said here, it need not be asked of the database item by item
     draft.items.set([*in_draft, *added])
     draft.save_revision(changed=bool(added))
     log(draft, "newsletter.compile", data={"added": len(added)})

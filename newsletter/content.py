@@ -22,6 +22,7 @@ class ItemContent:
     leaf: date | None = None  # an event's day, shown as a calendar leaf made of text
     members_only: bool = False
     pinned: bool = False
+    reason_line: str = ""  # "From your saved search: visits, London"; empty for what the reader's choices bring
 
 
 @dataclass(frozen=True)

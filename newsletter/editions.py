@@ -1,22 +1,30 @@
-"""The edition rule: which items a reader gets, in which order, and how that becomes content.
+"""What an issue's editions hold: the edition rule (`choosing.py`) asked about its items, and its answer as content."""
 
-The rule itself is pure (`choose`); preview, freeze and the member's own page all ask it.
-"""
-
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cached_property
+from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.db.models import F, prefetch_related_objects
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 from wagtail.rich_text import expand_db_html
 
+from cms.directory import Vocabulary, load_vocabulary, read_filters
 from cms.models import Entry, Event, Funding, Kind, Region, Sector
+from cms.querysets import EntryQuerySet
 from membership.models import Audience
+from newsletter.choosing import NOTHING, Candidate, Choice, choose
 from newsletter.content import EditionContent, ItemContent, SectionContent
 from newsletter.models import Issue, Item, NewsletterSettings
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
 
+__all__ = ["Candidate", "Choice", "IssueEditions", "choose", "quarterly_limit"]
+
+QUARTERLY_MOST = 25  # items of the greatest length that stay under the 90 KB of a mail
+SEARCH_WORDS = 60  # characters of a saved search that a mail repeats
 HIGHLIGHTS = 3
 HEADINGS = {
     Kind.RESOURCE: "Resources",
@@ -30,70 +38,72 @@ HEADINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What the rule needs to know of an item. No sectors = for everyone; no regions = national."""
-
-    item: int
-    kind: str
-    sectors: frozenset[int]
-    regions: frozenset[int]
-    place: int  # the editor's order
-    pinned: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a reader gets: item ids in order, and how many more there would have been."""
-
-    items: tuple[int, ...]
-    more: int
-
-
-def choose(candidates: Iterable[Candidate], audience: Audience, limit: int) -> Choice:
-    """Apply the edition rule (design.md): chosen kinds, own sectors or for everyone, own region or national.
-
-    Own-sector items come first, then the editor's order; pinned ones before all. At most `limit` items.
-    """
-    sectors, region, kinds = audience.sector_ids, audience.region_id, audience.kinds
-    wanted = [
-        candidate
-        for candidate in candidates
-        if candidate.kind in kinds
-        and (not candidate.sectors or candidate.sectors & sectors)
-        and (not candidate.regions or region in candidate.regions)
-    ]
-    wanted.sort(key=lambda one: (not one.pinned, not (one.sectors & sectors), one.place))
-    pinned = sum(one.pinned for one in wanted)
-    kept = wanted[: max(limit, pinned)]
-    return Choice(tuple(one.item for one in kept), len(wanted) - len(kept))
-
-
 class IssueEditions:
     """An issue's items, loaded once (a fixed number of queries), and the editions that can be made of them.
 
-    `issue` may be the approved version or any draft: nothing is read but what the object holds.
+    `issue` may be the approved version or any draft: nothing is read but what the object holds. The quarter's
+    earlier issues are read only when a reader who wants one in three months makes it necessary.
     """
 
     def __init__(self, issue: Issue) -> None:
         self.issue = issue
         self.limit = NewsletterSettings.load().items_per_edition
-        items = [item for item in issue.items.all() if item.page_id and not item.left_out]
-        self.pages = _specific_pages([item.page_id for item in items])
+        in_issue = [item for item in issue.items.all() if item.page_id]
+        items = [item for item in in_issue if not item.left_out]
+        prefetch_related_objects([item for item in items if item.pk], "sectors")
+        self.pages = _specific_pages([item.page_id for item in items], Entry.objects.live())
         self.items = {
             place: item for place, item in enumerate(items, start=1) if item.page_id in self.pages
         }  # the place, from 1, is also the number of the item's link
         self.sector_names = dict(Sector.objects.values_list("pk", "short_name"))
         self.region_names = dict(Region.objects.values_list("pk", "name"))
-        self.candidates = [self._candidate(place, item) for place, item in self.items.items()]
+        self.candidates = {place: self._candidate(place, item) for place, item in self.items.items()}
+        self.own = list(self.items)  # without what the quarter's earlier issues add
+        self._not_again = {item.page_id for item in in_issue}
+        self._last_place = len(items)
+        self._quarter_loaded = False
+        self._matches: dict[str, frozenset[int]] = {}
 
     def choose(self, audience: Audience) -> Choice:
-        """Items (by their place in the issue) for an audience."""
-        return choose(self.candidates, audience, self.limit)
+        """Items (by their place) for an audience. Who wants one issue in three months gets nothing in between."""
+        limit, places = self.limit, self.own
+        if audience.quarterly:
+            if not self.issue.month.ends_quarter:
+                return NOTHING
+            self.load_quarter()
+            limit, places = quarterly_limit(self.limit), list(self.items)
+        found = {query: self._found_by(query) for query in audience.searches}
+        return choose([self.candidates[place] for place in places], audience, limit, found)
+
+    def load_quarter(self) -> None:
+        """Add what the quarter's two earlier issues carried and is still of use, behind the issue's own items."""
+        month = self.issue.month
+        if self._quarter_loaded or not month.ends_quarter:
+            return
+        self._quarter_loaded = True
+        earlier = Issue.objects.sent().filter(period__in=[str(month.previous), str(month.previous.previous)])
+        carried = Item.objects.filter(issue__in=earlier, page__isnull=False).prefetch_related("sectors")
+        useful_on = max(timezone.localdate(), month.next.first_day)
+        items: list[Item] = []
+        for item in carried.order_by("-issue__period", F("sort_order").asc(nulls_last=True), "pk"):
+            if item.page_id not in self._not_again:
+                self._not_again.add(item.page_id)
+                items += [] if item.left_out else [item]
+        pages = _specific_pages([item.page_id for item in items], Entry.objects.live().current(useful_on))
+        self.pages |= pages
+        items = [item for item in items if item.page_id in pages]
+        for place, item in enumerate(items, start=self._last_place + 1):
+            self.items[place] = item
+            self.candidates[place] = self._candidate(place, item)
+        self._matches.clear()
+
+    def numbered(self) -> list[ItemContent]:
+        """Every item that any edition may carry, under the number of its link."""
+        return [self._content(place) for place in self.items]
 
     def general(self, limit: int | None = None) -> Choice:
         """Every item, for nobody in particular, as the web archive shows it; with a limit, as many as a mail holds."""
-        places = [one.item for one in sorted(self.candidates, key=lambda one: (not one.pinned, one.place))]
+        places = sorted(self.own, key=lambda place: (not self.candidates[place].pinned, place))
         kept = places[:limit]
         return Choice(tuple(kept), len(places) - len(kept))
 
@@ -101,7 +111,9 @@ class IssueEditions:
         """The audience in words: “Health, Schools · North East”."""
         names = [name for pk, name in self.sector_names.items() if pk in audience.sector_ids]
         region = self.region_names.get(audience.region_id or 0, "national")
-        return f"{', '.join(names) or 'no sector'} · {region}"
+        more = " · quarterly" if audience.quarterly else ""
+        more += " · with saved searches" if audience.searches else ""  # what they look for is theirs alone
+        return f"{', '.join(names) or 'no sector'} · {region}{more}"
 
     def content(
         self,
@@ -113,7 +125,8 @@ class IssueEditions:
         notice: str = "",
     ) -> EditionContent:
         """Everything an edition says, ready to render."""
-        shown = [self._content(place) for place in choice.items]
+        marks = dict(choice.marks)
+        shown = [self._content(place, marks.get(place, "")) for place in choice.items]
         highlights = tuple(item for item in shown if item.pinned)[:HIGHLIGHTS]
         rest = [item for item in shown if item not in highlights]
         sections = tuple(
@@ -160,9 +173,8 @@ class IssueEditions:
             pinned=item.pinned,
         )
 
-    def _content(self, place: int) -> ItemContent:
+    def _content(self, place: int, search: str = "") -> ItemContent:
         item, page = self.items[place], self.pages[self.items[place].page_id]
-        candidate = next(one for one in self.candidates if one.item == place)
         return ItemContent(
             number=place,
             kind=item.section,
@@ -170,12 +182,32 @@ class IssueEditions:
             headline=item.headline or page.title,
             summary=item.summary or page.summary,
             url=f"{settings.SITE_URL}/directory/{page.slug}/",
-            audience_label=self._audience_label(candidate),
+            audience_label=self._audience_label(self.candidates[place]),
             date_line=_date_line(page),
             leaf=page.key_date if page.kind == Kind.EVENT else None,
             members_only=page.kind == Kind.CASE_STUDY,
             pinned=item.pinned,
+            reason_line=f"From your saved search: {self._words(search)}" if search else "",
         )
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return load_vocabulary()
+
+    def _found_by(self, query: str) -> frozenset[int]:
+        """The places of items that a saved search matches: one query for each search not seen before."""
+        if query not in self._matches:
+            filters = read_filters(dict(parse_qsl(query)), self._vocabulary)
+            pages: set[int] = set()
+            # A search whose words are no longer known must not turn into one that finds more.
+            if query and filters.canonical == query:
+                entries = filters.narrow(Entry.objects.filter(pk__in=list(self.pages)))
+                pages = set(entries.values_list("pk", flat=True))
+            self._matches[query] = frozenset(place for place, item in self.items.items() if item.page_id in pages)
+        return self._matches[query]
+
+    def _words(self, query: str) -> str:
+        return Truncator(read_filters(dict(parse_qsl(query)), self._vocabulary).words).chars(SEARCH_WORDS)
 
     def _audience_label(self, candidate: Candidate) -> str:
         sectors = [name for pk, name in self.sector_names.items() if pk in candidate.sectors]
@@ -183,12 +215,17 @@ class IssueEditions:
         return f"For: {', '.join(sectors) or 'everyone'} · {', '.join(regions) or 'national'}"
 
 
-def _specific_pages(ids: Sequence[int]) -> dict[int, Entry]:
-    """The items' live pages as their own kinds. Only events and funding say more than their base, so only they are
-    fetched as such: the number of queries is fixed."""
-    pages: dict[int, Entry] = {page.pk: page for page in Entry.objects.live().filter(pk__in=ids).with_terms()}
+def quarterly_limit(limit: int) -> int:
+    """How many items an issue for three months holds: twice as many, as far as mailboxes show them uncut."""
+    return max(limit, min(2 * limit, QUARTERLY_MOST))
+
+
+def _specific_pages(ids: Sequence[int], entries: EntryQuerySet) -> dict[int, Entry]:
+    """Those of `entries` with these ids, as their own kinds. Only events and funding say more than their base, so
+    only they are fetched as such: the number of queries is fixed."""
+    pages: dict[int, Entry] = {page.pk: page for page in entries.filter(pk__in=ids).with_terms()}
     for model in (Event, Funding):
-        pages |= {page.pk: page for page in model.objects.live().filter(pk__in=ids).with_terms()}
+        pages |= {page.pk: page for page in model.objects.filter(pk__in=list(pages)).with_terms()}
     return pages
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from wagtail.log_actions import log
 
 from membership.audiences import assign_audiences
 from membership.models import Audience
+from membership.pausing import end_pauses
 from newsletter.compiling import IssueError
 from newsletter.editions import Choice, IssueEditions
 from newsletter.models import Edition, EditionAudience, EditionItem, Issue, Link, Mailing
@@ -28,12 +30,12 @@ def freeze(issue: Issue) -> Mailing:
     issue = Issue.objects.get(pk=issue.pk)
     if not issue.is_approved:
         raise IssueError(f"The issue {issue.period} is not approved: approve it before sending.")
+    end_pauses(timezone.localdate())
     assign_audiences()
     try:
         with transaction.atomic():
             mailing = Mailing.objects.create(issue=issue, revision=issue.live_revision)
-            make_editions(issue)
-            mailing.frozen = _insert_deliveries(issue)
+            mailing.frozen = _fill_ledger(issue)
             mailing.save(update_fields=["frozen"])
             log(issue, "newsletter.freeze", data={"frozen": mailing.frozen})
     except IntegrityError:
@@ -43,53 +45,78 @@ def freeze(issue: Issue) -> Mailing:
     return mailing
 
 
-def make_editions(issue: Issue) -> None:
-    """Work out each audience's list, render every distinct list once, and note who gets which."""
-    editions = IssueEditions(issue)
-    _insert_links(issue, editions)
-    by_choice: dict[Choice, Edition | None] = {}
-    places: list[EditionItem] = []
-    audiences: list[EditionAudience] = []
-    in_use = Audience.objects.filter(subscription__isnull=False).distinct().order_by("pk")
-    for audience in in_use.iterator():
-        choice = editions.choose(audience)
-        if choice not in by_choice:
-            by_choice[choice] = _render(issue, editions, choice, audience, len(by_choice) + 1) if choice.items else None
-            edition = by_choice[choice]
-            places += [
-                EditionItem(edition=edition, item=editions.items[place], place=order)
-                for order, place in enumerate(choice.items, start=1)
-            ]
-        audiences.append(EditionAudience(issue=issue, audience=audience, edition=by_choice[choice]))
-    EditionItem.objects.bulk_create(places, batch_size=1000)
-    EditionAudience.objects.bulk_create(audiences, batch_size=1000)
+def _fill_ledger(issue: Issue) -> int:
+    """Make the editions and a row for every subscription; return the number of rows.
+
+    Whoever changes a choice while editions are rendered has no audience for a moment: they get theirs, and whatever
+    edition it needs, in another round, so that nobody is skipped for having been busy.
+    """
+    maker = EditionMaker(issue)
+    rows = 0
+    while True:
+        maker.make_missing()
+        rows += _insert_deliveries(issue)
+        if not assign_audiences():
+            break
+    maker.insert_links()
+    return rows
 
 
-def _render(issue: Issue, editions: IssueEditions, choice: Choice, audience: Audience, number: int) -> Edition:
-    label = editions.label(audience)
-    rendered = render_edition(editions.content(choice))
-    digest = hashlib.sha256("\0".join([rendered.subject, rendered.html, rendered.text]).encode()).hexdigest()
-    return Edition.objects.create(
-        issue=issue,
-        number=number,
-        label=label[:200],
-        more_count=choice.more,
-        subject=rendered.subject,
-        html=rendered.html,
-        text=rendered.text,
-        content_hash=digest,
-    )
+class EditionMaker:
+    """Works out each audience's list, renders every distinct list once, and notes who gets which."""
 
+    def __init__(self, issue: Issue) -> None:
+        self.issue = issue
+        self.editions = IssueEditions(issue)
+        self.by_choice: dict[Choice, Edition | None] = {}
 
-def _insert_links(issue: Issue, editions: IssueEditions) -> None:
-    content = editions.content(editions.general())
-    Link.objects.bulk_create(
-        Link(issue=issue, number=item.number, url=item.url, item=editions.items[item.number]) for item in content.items
-    )
+    def make_missing(self) -> None:
+        """Make what is needed for audiences that have members and no list yet."""
+        done = EditionAudience.objects.filter(issue=self.issue)
+        waiting = Audience.objects.filter(subscription__isnull=False).exclude(pk__in=done.values("audience"))
+        audiences = list(waiting.distinct().order_by("pk"))
+        if any(audience.quarterly for audience in audiences):
+            self.editions.load_quarter()
+        places: list[EditionItem] = []
+        rows: list[EditionAudience] = []
+        for audience in audiences:
+            choice = self.editions.choose(audience)
+            if choice not in self.by_choice:
+                edition = self._make(choice, audience)
+                self.by_choice[choice] = edition
+                places += [
+                    EditionItem(edition=edition, item=self.editions.items[place], place=order)
+                    for order, place in enumerate(choice.items, start=1)
+                ]
+            rows.append(EditionAudience(issue=self.issue, audience=audience, edition=self.by_choice[choice]))
+        EditionItem.objects.bulk_create(places, batch_size=1000)
+        EditionAudience.objects.bulk_create(rows, batch_size=1000)
+
+    def _make(self, choice: Choice, audience: Audience) -> Edition | None:
+        if not choice.items:
+            return None
+        rendered = render_edition(self.editions.content(choice))
+        digest = hashlib.sha256("\0".join([rendered.subject, rendered.html, rendered.text]).encode()).hexdigest()
+        return Edition.objects.create(
+            issue=self.issue,
+            number=len(self.by_choice) + 1,
+            label=self.editions.label(audience)[:200],
+            more_count=choice.more,
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            content_hash=digest,
+        )
+
+    def insert_links(self) -> None:
+        Link.objects.bulk_create(
+            Link(issue=self.issue, number=item.number, url=item.url, item=self.editions.items[item.number])
+            for item in self.editions.numbered()
+        )
 
 
 def _insert_deliveries(issue: Issue) -> int:
-    """Write one row per subscription in a single statement; return their number.
+    """Write one row per subscription that has an audience and no row, in a single statement; return their number.
 
     Whoever is not to be mailed is `skipped` at once, with the reason; everybody else is `pending`.
     """
@@ -101,9 +128,12 @@ def _insert_deliveries(issue: Issue) -> int:
              WHEN s.state = 'ended' THEN 'unsubscribed'
              WHEN s.state = 'pending' THEN 'not confirmed'
              WHEN s.state = 'paused' THEN 'paused'
+             WHEN a.edition_id IS NULL AND s.frequency = 'quarterly' AND %s <> '' THEN %s
              WHEN a.edition_id IS NULL THEN 'nothing new for this member'
              ELSE '' END
     """
+    month = issue.month
+    between = "" if month.ends_quarter else f"quarterly: next issue in {date_format(month.quarter_end.first_day, 'F')}"
     now: Any = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -118,10 +148,12 @@ def _insert_deliveries(issue: Issue) -> int:
                 JOIN membership_member m ON m.id = s.member_id
                 JOIN membership_user u ON u.id = m.user_id
                 LEFT JOIN membership_suppression x ON x.address_hash = u.address_hash
-                LEFT JOIN newsletter_editionaudience a ON a.issue_id = %s AND a.audience_id = s.audience_id
+                JOIN newsletter_editionaudience a ON a.issue_id = %s AND a.audience_id = s.audience_id
+                LEFT JOIN newsletter_delivery d ON d.issue_id = a.issue_id AND d.member_id = s.member_id
+                WHERE d.id IS NULL
                 ORDER BY s.id
             ) AS r
             """,
-            [issue.pk, now, issue.pk],
+            [issue.pk, now, between, between, issue.pk],
         )
         return int(cursor.rowcount)

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from newsletter.models import Delivery, Mailing
@@ -59,16 +60,18 @@ def lease_end() -> datetime:
 def claim(*, issue: int, attempt: uuid.UUID, limit: int) -> list[Claimed]:
     """Take up to `limit` pending rows for this attempt. Two workers never get the same row."""
     locking = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    # Materialised, because PostgreSQL may run a subquery again for each row it updates, and then claim too many.
     rows = _returning(
         f"""
-        UPDATE newsletter_delivery SET state = 'claimed', attempt = %s, lease_until = %s
-        WHERE state = 'pending' AND id IN (
-            SELECT id FROM newsletter_delivery WHERE issue_id = %s AND state = 'pending'
+        WITH picked AS MATERIALIZED (
+            SELECT id AS picked_id FROM newsletter_delivery WHERE issue_id = %s AND state = 'pending'
             ORDER BY id LIMIT %s {locking}
         )
-        RETURNING id, nonce
+        UPDATE newsletter_delivery SET state = 'claimed', attempt = %s, lease_until = %s
+        FROM picked WHERE newsletter_delivery.id = picked.picked_id AND newsletter_delivery.state = 'pending'
+        RETURNING newsletter_delivery.id, newsletter_delivery.nonce
         """,
-        [_uuid(attempt), _time(lease_end()), issue, limit],
+        [issue, limit, _uuid(attempt), _time(lease_end())],
     )
     return [Claimed(pk, uuid.UUID(str(nonce))) for pk, nonce in sorted(rows, key=itemgetter(0))]
 
@@ -91,6 +94,8 @@ def mark_sending(*, issue: int, attempt: uuid.UUID, rows: Sequence[Claimed]) -> 
     returns what is needed to send. Rows it does not return as ready must not be handed over; fewer rows than were
     given mean that they are no longer this worker's (lease over, mailing paused).
     """
+    if not rows:
+        return Marked([], skipped=0)
     tokens = {row.delivery: delivery_token(row.nonce) for row in rows}
     now = timezone.now()
     values: list[Any] = [part for pk, token in tokens.items() for part in (pk, token_hash(token))]
@@ -143,16 +148,18 @@ def finish(
 ) -> int:
     """Record how a group of hand-overs ended: `rows` are (delivery id, the provider's message id).
 
-    Also accepts rows that recovery has meanwhile called unknown: the worker that revives brings the proof.
+    Also accepts rows that recovery has meanwhile called unknown: the worker that revives brings the proof. Of somebody
+    erased meanwhile the provider's message id is not kept: it would lead back to them.
     """
     pairs = list(rows)
     if not pairs:
         return 0
-    return _changed(
+    changed = _changed(
         f"""
         UPDATE newsletter_delivery AS d
-        SET state = %s, reason = %s, message_id = v.column2, next_attempt_at = %s, lease_until = NULL,
-            finished_at = %s
+        SET state = %s, reason = %s, next_attempt_at = %s, lease_until = NULL,
+            finished_at = %s,
+            message_id = CASE WHEN d.member_id IS NULL THEN '' ELSE v.column2 END
         FROM (VALUES {_placeholders(len(pairs), 2)}) AS v
         WHERE d.id = v.column1 AND d.attempt = %s AND d.state IN ('sending', 'unknown')
         """,
@@ -165,22 +172,23 @@ def finish(
             _uuid(attempt),
         ],
     )
+    if changed and state == State.RETRY_WAIT:
+        # A worker that revives may bring this after the mailing was closed: then there is work again.
+        late = Mailing.objects.filter(issue__deliveries__in=[pk for pk, _ in pairs], state=Mailing.State.FINISHED)
+        late.update(state=Mailing.State.SENDING, finished_at=None)
+    return changed
 
 
 def release(*, attempt: uuid.UUID, deliveries: Sequence[int]) -> int:
     """Give back rows that were claimed but not begun."""
-    return _give_back(attempt, deliveries, State.CLAIMED)
+    rows = Delivery.objects.filter(pk__in=deliveries, attempt=attempt, state=State.CLAIMED)
+    return rows.update(state=State.PENDING, attempt=None, lease_until=None)
 
 
 def take_back(*, attempt: uuid.UUID, deliveries: Sequence[int]) -> int:
-    """Give back rows marked as sending that were proved never to have been handed over."""
-    return _give_back(attempt, deliveries, State.SENDING)
-
-
-def _give_back(attempt: uuid.UUID, deliveries: Sequence[int], state: str) -> int:
-    return Delivery.objects.filter(pk__in=deliveries, attempt=attempt, state=state).update(
-        state=State.PENDING, attempt=None, lease_until=None
-    )
+    """Give back rows marked as sending that were proved never to have been handed over; it was no attempt."""
+    rows = Delivery.objects.filter(pk__in=deliveries, attempt=attempt, state=State.SENDING)
+    return rows.update(state=State.PENDING, attempt=None, lease_until=None, attempts=F("attempts") - 1)
 
 
 def wake(*, issue: int) -> int:

@@ -43,6 +43,16 @@ class Period:
         return date(self.year, self.month, 1)
 
     @property
+    def ends_quarter(self) -> bool:
+        """Whether it is March, June, September or December."""
+        return self.month % 3 == 0
+
+    @property
+    def quarter_end(self) -> "Period":
+        """The last month of its quarter, which may be itself."""
+        return Period(self.year, (self.month + 2) // 3 * 3)
+
+    @property
     def cutoff(self) -> datetime:
         """The first moment that no longer belongs to the month, in the site's time zone."""
         return timezone.make_aware(datetime(self.next.year, self.next.month, 1))

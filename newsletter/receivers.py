@@ -4,11 +4,18 @@ from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, tracking
 from django.apps import apps
+from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
+from membership.signals import Reading, welcoming
+from newsletter import holdings
+from newsletter.bounces import for_good
+from newsletter.models import Issue
 from newsletter.site import ensure_archive
 from newsletter.tracking import record_provider_event
+
+holdings.register_all()
 
 
 @receiver(tracking)
@@ -22,7 +29,15 @@ def provider_reported(event: AnymailTrackingEvent, esp_name: str, **kwargs: Any)
         recipient=event.recipient,
         happened_at=event.timestamp,
         reject_reason=event.reject_reason,
+        for_good=for_good(esp_name, event.esp_event),
     )
+
+
+@receiver(welcoming)
+def latest_issue(**kwargs: Any) -> Reading | None:
+    """What a new member may read at once: the latest issue that was sent."""
+    issue = Issue.objects.sent().order_by("-period").first()
+    return Reading(issue.title, f"{settings.SITE_URL}/e-news/{issue.slug}/") if issue else None
 
 
 @receiver(post_migrate, sender=apps.get_app_config("newsletter"))

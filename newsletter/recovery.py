@@ -4,14 +4,17 @@ from dataclasses import asdict, dataclass
 
 from newsletter import ledger
 from newsletter.models import Mailing
+from newsletter.tracking import settle_reported
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What one sweep found: claims given back, sends called unknown, retries woken, mailings closed."""
+    """What one sweep found: claims given back, sends called unknown, some of them settled by an earlier report,
+    retries woken, mailings closed."""
 
     claims: int = 0
     unknown: int = 0
+    settled: int = 0
     woken: int = 0
     finished: int = 0
 
@@ -30,6 +33,7 @@ def recover_issue(issue: int) -> Recovered:
     return Recovered(
         claims=ledger.reap_claims(issue=issue),
         unknown=ledger.reap_sending(issue=issue),
+        settled=settle_reported(issue),
         woken=ledger.wake(issue=issue),
         finished=int(ledger.finish_mailing(issue=issue)),
     )

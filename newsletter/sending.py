@@ -4,6 +4,7 @@ The order is the promise (ADR 5): `sending` is committed before the network is t
 and results are written in groups of at most 50, so a killed worker leaves at most that many in doubt.
 """
 
+import math
 import time
 import uuid
 from collections import defaultdict
@@ -30,6 +31,8 @@ GROUP = 50  # rows in doubt at most when a worker is killed
 LEASE_USED = 0.7  # of the lease may pass before a slow group is cut short, so that it cannot run out underneath
 RETRY_AFTER = (60, 300, 900, 3600)  # seconds to wait after the first, second, … failed attempt
 
+DISARMED = "Sending is disarmed on this installation: set SENDING_ARMED=true once you have checked it."
+
 Progress = Callable[[int], None]
 
 
@@ -49,7 +52,7 @@ def start(issue: Issue, transport: Transport | None = None) -> Mailing:
     changed. An issue that is being sent, or has been, is left as it is.
     """
     if not settings.SENDING_ARMED:
-        raise IssueError("Sending is disarmed on this installation: set SENDING_ARMED=true once you have checked it.")
+        raise IssueError(DISARMED)
     mailing = issue.get_mailing()
     if mailing and mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
         raise IssueError(f"The sending of {issue.period} is {mailing.state}: resume it before sending.")
@@ -79,14 +82,16 @@ def drain(
 
     Several processes may drain one issue at once. Rows held by others are left to them.
     """
+    if not settings.SENDING_ARMED:
+        return Sent(0, left=True, trouble=DISARMED)
     own = transport or get_transport()
     workshop = Workshop(issue)
-    deadline = time.monotonic() + seconds if seconds else None
+    until = time.monotonic() + seconds if seconds else math.inf
     finished = 0
     try:
-        while deadline is None or time.monotonic() < deadline:
+        while time.monotonic() < until:
             ledger.wake(issue=issue.pk)
-            batch = Batch(issue.pk, uuid.uuid4(), workshop, own)
+            batch = Batch(issue.pk, workshop, own, until)
             done = batch.send(progress)
             finished += done
             if not batch.rows:
@@ -124,9 +129,10 @@ def is_open(issue: int) -> bool:
 class Batch:
     """The rows of one claim, under one attempt id."""
 
-    def __init__(self, issue: int, attempt: uuid.UUID, workshop: Workshop, transport: Transport) -> None:
-        self.issue, self.attempt, self.workshop, self.transport = issue, attempt, workshop, transport
-        self.rows = ledger.claim(issue=issue, attempt=attempt, limit=BATCH) if is_open(issue) else []
+    def __init__(self, issue: int, workshop: Workshop, transport: Transport, until: float) -> None:
+        self.issue, self.workshop, self.transport, self.until = issue, workshop, transport, until
+        self.attempt = uuid.uuid4()
+        self.rows = ledger.claim(issue=issue, attempt=self.attempt, limit=BATCH) if is_open(issue) else []
         self.trouble = ""
 
     def send(self, progress: Progress | None = None) -> int:
@@ -140,7 +146,7 @@ class Batch:
                 done += ended
                 if progress:
                     progress(ended)
-                if self.trouble or len(marked.ready) + marked.skipped < len(group):
+                if self.trouble or ended < len(group) or time.monotonic() > self.until:
                     break
         finally:
             if begun < len(self.rows):
@@ -149,28 +155,35 @@ class Batch:
         return done
 
     def _hand_over(self, ready: Sequence[ledger.Ready]) -> int:
-        """Hand the group over and record what happened to each, however it ends."""
+        """Hand the group over and record what happened to each, however it ends.
+
+        Messages go out one after another, each when its outcome is asked for: whatever stands behind the one in
+        flight was not begun, and goes back.
+        """
         outcomes: list[Outcome] = []
-        lease_over = time.monotonic() + settings.SEND_LEASE_SECONDS * LEASE_USED
+        begun = 0  # how many may have been handed over
+        until = min(self.until, time.monotonic() + settings.SEND_LEASE_SECONDS * LEASE_USED)
         try:
-            for outcome in self.transport.send([self._message(row) for row in ready]):
+            messages = [self._message(row) for row in ready]
+            begun = min(1, len(ready))
+            for outcome in self.transport.send(messages):
                 outcomes.append(outcome)
+                begun = len(outcomes)
                 _keep_rate()
-                if time.monotonic() > lease_over:
+                if time.monotonic() > until:
                     break
-            self._take_back(ready, outcomes)
+                begun = min(begun + 1, len(ready))
         except TransportUnavailable as error:
             self.trouble = str(error)
-            self._take_back(ready, outcomes)
+            begun = len(outcomes)  # it is raised only before the first byte of a message
         finally:
+            self._take_back(ready[begun:])
             self._record(outcomes)
         return len(outcomes)
 
-    def _take_back(self, ready: Sequence[ledger.Ready], outcomes: Sequence[Outcome]) -> None:
-        """Give back what has no outcome: messages are handed over as their outcomes are asked for."""
-        ended = {outcome.delivery for outcome in outcomes}
-        if left := [row.delivery for row in ready if row.delivery not in ended]:
-            ledger.take_back(attempt=self.attempt, deliveries=left)
+    def _take_back(self, rows: Sequence[ledger.Ready]) -> None:
+        if rows:
+            ledger.take_back(attempt=self.attempt, deliveries=[row.delivery for row in rows])
 
     def _message(self, row: ledger.Ready) -> Message:
         skeleton = self.workshop.skeleton(row.edition, Variant(clicks=row.track_clicks, opens=row.track_opens))

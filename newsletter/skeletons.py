@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import Header
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, formataddr, parseaddr
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -71,7 +71,7 @@ class Message:
     def values(self) -> Mapping[str, bytes]:
         greeting = greeting_for(self.first_name)
         return {
-            "to": self.recipient.encode(),
+            "to": header_value(self.recipient).encode(),
             "delivery": str(self.delivery).encode(),
             "token": self.token.encode(),
             "greeting_html": _short_last_line(_encode(html.escape(greeting))),
@@ -174,12 +174,9 @@ class Workshop:
 
     def _fixed_headers(self, edition: Edition) -> bytes:
         """The headers that are the same for every recipient (quality.md 1; RFC 2919, RFC 8058, RFC 3834)."""
-        name, address = parseaddr(self.sender)
         host = urlsplit(settings.SITE_URL).hostname or self.domain
         headers = {
-            "From": f"{Header(name, 'utf-8').encode() if not name.isascii() else name} <{address}>"
-            if name
-            else address,
+            "From": formataddr(parseaddr(self.sender)),
             "Subject": Header(
                 header_value(edition.subject), "utf-8" if not edition.subject.isascii() else "ascii"
             ).encode(linesep="\r\n"),
@@ -205,9 +202,26 @@ def _split(text: str) -> list[tuple[str, str]]:
 def _encode(text: str) -> bytes:
     """Quoted-printable (RFC 2045), CRLF line ends, no line that begins with a full stop or “From ”."""
     encoded = quopri.encodestring(text.replace("\r\n", "\n").encode(), quotetabs=False)
-    encoded = re.sub(rb"(?m)^\.", b"=2E", encoded)
-    encoded = re.sub(rb"(?m)^From ", b"=46rom ", encoded)
-    return encoded.replace(b"\n", NEWLINE)
+    return NEWLINE.join(piece for line in encoded.split(b"\n") for piece in _guarded(line))
+
+
+def _guarded(line: bytes) -> list[bytes]:
+    """Spell a line's dangerous beginning out, which makes it longer, and break it again where it must be."""
+    if line.startswith(b"."):
+        line = b"=2E" + line[1:]
+    elif line.startswith(b"From "):
+        line = b"=46rom " + line[5:]
+    if len(line) <= 76:
+        return [line]
+    cut = _safe_cut(line, 72)
+    return [line[:cut] + b"=", *_guarded(line[cut:])]
+
+
+def _safe_cut(encoded: bytes, cut: int) -> int:
+    """The nearest place up to `cut` that is not inside “=C3”."""
+    while b"=" in encoded[cut - 2 : cut]:
+        cut -= 1
+    return cut
 
 
 def _short_last_line(encoded: bytes) -> bytes:
@@ -215,7 +229,5 @@ def _short_last_line(encoded: bytes) -> bytes:
     start = encoded.rfind(NEWLINE) + len(NEWLINE) if NEWLINE in encoded else 0
     if len(encoded) - start <= 75:
         return encoded
-    cut = start + 72
-    while b"=" in encoded[cut - 2 : cut]:  # never inside “=C3”
-        cut -= 1
+    cut = _safe_cut(encoded, start + 72)
     return encoded[:cut] + b"=" + NEWLINE + encoded[cut:]

@@ -4,6 +4,7 @@ import logging
 
 from celery import shared_task
 
+from newsletter import daily
 from newsletter.models import Issue
 from newsletter.recovery import unfinished_issues
 from newsletter.sending import drain
@@ -22,6 +23,15 @@ def tick() -> None:
     for issue in unfinished_issues():
         for _ in range(HANDS):
             send_issue.delay(issue)
+    if daily.is_due():  # the morning's start was missed, or had to stop half-way
+        do_daily.apply_async(expires=55)
+
+
+@shared_task
+def do_daily() -> None:
+    """The yearly question and retention, once a day; a second call on the same day does nothing."""
+    if daily.is_due(daily.OFTEN):
+        daily.run()
 
 
 @shared_task

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from membership.pausing import end_pauses
 from newsletter.compiling import IssueError, compile_issue
 from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
@@ -17,13 +18,17 @@ logger = logging.getLogger(__name__)
 class Ticked:
     """What one tick did."""
 
+    resumed: int  # subscriptions whose pause was over
     compiled: str
     recovered: Recovered
 
 
 def run_due() -> Ticked:
-    """Recover what was lost, and compile last month's issue once its day has come. Missed days are made up for."""
-    return Ticked(compiled=_compile_if_due(), recovered=recover())
+    """End the pauses that are over, compile last month's issue once its day has come, and recover what was lost.
+
+    Missed days are made up for.
+    """
+    return Ticked(resumed=end_pauses(timezone.localdate()), compiled=_compile_if_due(), recovered=recover())
 
 
 def _compile_if_due() -> str:

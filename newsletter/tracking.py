@@ -2,15 +2,17 @@
 
 import hashlib
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import ledger
-from newsletter.models import Delivery, Hit, Link, ProviderEvent
+from newsletter.models import AgedToken, Delivery, Hit, Link, ProviderEvent
 from newsletter.tokens import token_hash, well_formed
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ PROOF_OF_SENDING = {
     "complained",
     "unsubscribed",
 }
+# Nothing raw is kept for longer than 90 days, so counting ends a little earlier after the start of sending.
+COUNTED_FOR = timedelta(days=88)
 PROOF_OF_REFUSAL = {"rejected", "failed"}
 
 
@@ -45,6 +49,27 @@ def subscription_of(delivery: Delivery | None) -> Subscription | None:
     return getattr(delivery.member, "subscription", None) if delivery else None
 
 
+def find_owner(token: str) -> tuple[bool, Subscription | None]:
+    """Return whether a token is one of ours, and whose subscription it leads to (None once the member has gone).
+
+    Also knows the tokens of deliveries that have lost their person with age (`ageing.py`): leaving never expires.
+    """
+    delivery = find_delivery(token)
+    if delivery:
+        return True, subscription_of(delivery)
+    subscription = find_aged(token)
+    return subscription is not None, subscription
+
+
+def find_aged(token: str) -> Subscription | None:
+    """The subscription behind a token whose delivery has aged; None for any other."""
+    if not well_formed(token):
+        return None
+    aged = AgedToken.objects.select_related("member__user", "member__subscription", "member__region")
+    found = aged.filter(token_hash=token_hash(token)).first()
+    return getattr(found.member, "subscription", None) if found else None
+
+
 def record_click(token: str, number: int) -> str | None:
     """Return where link `number` of this mail leads, counting the click if the member agrees to that today.
 
@@ -55,7 +80,7 @@ def record_click(token: str, number: int) -> str | None:
     if not delivery or not link:
         return None
     subscription = subscription_of(delivery)
-    if subscription and subscription.track_clicks:
+    if subscription and subscription.track_clicks and still_counted(delivery):
         Hit.objects.create(delivery=delivery, what=Hit.What.CLICK, link=link)
     return link.url
 
@@ -64,10 +89,17 @@ def record_open(token: str) -> None:
     """Count an open, if the member agrees to that today. Unknown tokens are nobody's business."""
     delivery = find_delivery(token)
     subscription = subscription_of(delivery)
-    if delivery and subscription and subscription.track_opens:
+    if delivery and subscription and subscription.track_opens and still_counted(delivery):
         Hit.objects.create(delivery=delivery, what=Hit.What.OPEN)
 
 
+def still_counted(delivery: Delivery) -> bool:
+    """Whether hits on this mail are still kept: afterwards only totals are (`ageing.py`)."""
+    mailing = delivery.issue.mailing
+    return (mailing.started_at or mailing.frozen_at) + COUNTED_FOR > timezone.now()
+
+
+@transaction.atomic
 def record_provider_event(
     *,
     provider: str,
@@ -78,11 +110,13 @@ def record_provider_event(
     recipient: str | None,
     happened_at: datetime | None,
     reject_reason: str | None = None,
+    for_good: bool = False,
 ) -> ProviderEvent | None:
     """Keep one report of the provider, once; return None when it is known already.
 
     Reports may come early, late, reversed or many times over. A report settles an unknown delivery, ends the
-    subscription of whoever complained or left, and suppresses addresses that bounce for good.
+    subscription of whoever complained or left, and suppresses addresses that bounce `for_good` (`bounces.py`). All of
+    it is kept or none, so that a report repeated after a failure counts.
     """
     delivery = _reported_delivery(metadata, message_id)
     moment = happened_at or timezone.now()
@@ -99,13 +133,22 @@ def record_provider_event(
     if not created:
         return None
     if delivery:
-        _act_on(delivery, event_type)
+        _act_on(delivery, event_type, for_good)
     else:
         logger.info("provider event %s of %s belongs to no delivery of ours", event.pk, provider)
     return event
 
 
-def _act_on(delivery: Delivery, event_type: str) -> None:
+def settle_reported(issue: int) -> int:
+    """Settle unknown deliveries whose report came before they were called unknown. Returns how many."""
+    reports = ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=PROOF_OF_SENDING)
+    unknown = Delivery.objects.filter(issue=issue, state=Delivery.State.UNKNOWN)
+    return unknown.filter(Exists(reports)).update(
+        state=Delivery.State.SENT, reason="provider reported it", finished_at=timezone.now()
+    )
+
+
+def _act_on(delivery: Delivery, event_type: str, for_good: bool) -> None:
     if event_type in PROOF_OF_SENDING:
         ledger.settle(delivery=delivery.pk, state=Delivery.State.SENT, reason=f"provider reported {event_type}")
     elif event_type in PROOF_OF_REFUSAL:
@@ -118,7 +161,7 @@ def _act_on(delivery: Delivery, event_type: str) -> None:
     address = subscription.member.user.address_hash
     if event_type == "complained":
         services.suppress(address_hash=address, reason=Suppression.Reason.COMPLAINED)
-    if event_type == "bounced":
+    if event_type == "bounced" and for_good:
         services.suppress(address_hash=address, reason=Suppression.Reason.BOUNCED)
 
 

@@ -1,10 +1,12 @@
-"""Addresses that mails lead to (design.md; other programs rely on them)."""
+"""A member's own pages, and the addresses that mails lead to (design.md; other programs rely on them)."""
 
 from django.urls import path, re_path
 
-from newsletter.views import leaving, measuring, webhooks
+from newsletter.views import leaving, measuring, member, webhooks
 
 urlpatterns = [
+    path("account/", member.dashboard, name="account"),
+    path("account/preferences/", member.preferences, name="preferences"),
     # With or without the last slash: a mailbox provider must never meet a redirect (RFC 8058).
     re_path(r"^e-news/u/(?P<token>[^/]+)$", leaving.unsubscribe),
     path("e-news/u/<str:token>/", leaving.unsubscribe, name="news_unsubscribe"),

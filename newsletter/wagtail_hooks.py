@@ -51,3 +51,5 @@ def log_actions(actions: LogActionRegistry) -> None:
     actions.register_action("newsletter.approve", "Approve the e-news", "Approved for sending")
     actions.register_action("newsletter.freeze", "Freeze the e-news", "Editions and recipients frozen")
     actions.register_action("newsletter.send", "Send the e-news", "Sending started")
+    actions.register_action("newsletter.totals", "Keep totals only", "Opens and clicks turned into totals")
+    actions.register_action("newsletter.daily", "Do the day's work", "Retention and the yearly question done")

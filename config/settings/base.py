@@ -39,6 +39,9 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # suppression list no longer recognises anybody (ADR 8).
 ADDRESS_HASH_KEY = env("ADDRESS_HASH_KEY", default="") or SECRET_KEY
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Erasures and suppressions, as keyed hashes, outside the database: a restored backup catches up from it. Keep it on
+# another disk than the database, or copy it elsewhere (docs/runbook.md).
+ERASURE_JOURNAL = env("ERASURE_JOURNAL", default="") or str(VAR_DIR / "erasures.jsonl")
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 CONTENT_SECURITY_POLICY = {
@@ -101,6 +104,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "membership.middleware.StaffMFAMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "wagtail.contrib.redirects.middleware.RedirectMiddleware",
 ]
@@ -163,15 +167,16 @@ WAGTAIL_GRAVATAR_PROVIDER_URL = None  # no hash of anybody's address goes to a t
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAIL_FRONTEND_LOGIN_URL = "account_login"
+# Passwords and addresses change on the account pages only: there the address is confirmed and the second step asked.
+WAGTAIL_PASSWORD_MANAGEMENT_ENABLED = False
+WAGTAIL_PASSWORD_RESET_ENABLED = False
+WAGTAIL_EMAIL_MANAGEMENT_ENABLED = False
 WAGTAILDOCS_EXTENSIONS = ["csv", "docx", "odt", "pdf", "pptx", "txt", "xlsx"]
 WAGTAILIMAGES_EXTENSIONS = ["avif", "gif", "jpg", "jpeg", "png", "webp"]
 
 # --- Accounts -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "membership.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["membership.backends.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -187,6 +192,43 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "membership.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "membership.account_forms.LoginForm",
+    "request_login_code": "membership.account_forms.LoginCodeForm",
+    "reset_password": "membership.account_forms.ResetPasswordForm",
+    "add_email": "membership.account_forms.ChangeAddressForm",
+}
+ACCOUNT_CHANGE_EMAIL = True  # one address each: a new one takes the old one's place once it is confirmed
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # whoever owns an account hears of changes to what protects it
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105  a path
+# Per address ("anywhere"), and per address and place ("here", lower); never per place alone (quality.md 17).
+# "key" is a keyed hash of these: membership/limits.py. What is None is counted there, or cannot be guessed.
+ACCOUNT_RATE_LIMITS = {
+    "join": "8/h/key",
+    "join_here": "4/10m/key",
+    "resend": "8/h/key",
+    "resend_here": "4/10m/key",
+    "login_code": "20/h/key",
+    "login_code_here": "6/10m/key",
+    "reset": "8/h/key",
+    "reset_here": "4/10m/key",
+    "change_address": "8/h/key",
+    "change_address_here": "4/10m/key",
+    "login_failed_anywhere": "50/h/key",
+    "login_failed": "5/5m/key",
+    "login": None,
+    "signup": None,
+    "request_login_code": None,
+    "reset_password": None,
+    "reset_password_from_key": None,
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_RATE_LIMITS = {"webauthn_login": None}  # per IP alone in allauth; there is no secret to guess
+# Staff need a second step before the admin opens (ADR 10). Off here, so that the printed demo login works.
+STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=False)
 
 # --- Mail -----------------------------------------------------------------------------------------
 # News and account mail come from different addresses, so that trouble with one does not touch the other.
@@ -208,6 +250,9 @@ elif EMAIL_PROVIDER == "smtp":
     EMAIL_TIMEOUT = 30
 else:
     EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
+
+# Over the network, account mail is handed over behind the answer, so that its time tells strangers nothing (ADR 11).
+ACCOUNT_MAIL_BEHIND_ANSWER = EMAIL_PROVIDER != "file"
 
 # --- Sending (newsletter) -------------------------------------------------------------------------
 SENDING_ARMED = env.bool("SENDING_ARMED", default=True)  # a restored copy starts with this off
@@ -240,6 +285,19 @@ CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+
+# --- Cache: rate limits, shared by every process --------------------------------------------------
+_cache = env("CACHE_URL", default=CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else "")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": env.cache_url_config(_cache)
+    if _cache
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(VAR_DIR / "cache"),
+        "OPTIONS": {"MAX_ENTRIES": 10000},
+    }
+}
+CACHES["default"]["KEY_PREFIX"] = CELERY_TASK_DEFAULT_QUEUE
 
 # --- Logging: ids, never addresses, tokens or bodies (quality.md 22) -------------------------------
 LOGGING = {

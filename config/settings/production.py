@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import ANYMAIL, EMAIL_PROVIDER, SITE_URL, env
+from config.settings.base import ANYMAIL, CACHES, EMAIL_PROVIDER, SITE_URL, env
 
 REQUIRED = {
     "SECRET_KEY": "a long random string",
@@ -27,8 +27,11 @@ if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured(
         "Set SITE_URL to an https:// address: mailbox providers refuse one-click links without it."
     )
+if CACHES["default"]["BACKEND"].endswith("FileBasedCache"):
+    raise ImproperlyConfigured("Set CACHE_URL (redis://host:6379/1) so that every process counts the same rate limits.")
 
 DEBUG = False
+STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=True)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^e-news/u/"]  # one-click leaving must never meet a redirect (RFC 8058)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

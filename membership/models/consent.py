@@ -23,6 +23,8 @@ class ConsentRecord(models.Model):
         CONFIRMATION = "confirmation", "Confirmation link"
         PREFERENCES = "preferences", "Preferences page"
         ONE_CLICK = "one-click", "One-click link in a mail"
+        UNDO = "undo", "Undone by the member"
+        YEARLY = "yearly", "No answer to the yearly question"
         PROVIDER = "provider", "Reported by the mail provider"
         STAFF = "staff", "By a member of staff"
         IMPORT = "import", "Import of an existing list"

@@ -21,6 +21,10 @@ class Member(models.Model):
     organisation = models.CharField(max_length=120, blank=True)
     job_role = models.CharField(max_length=120, blank=True)
     joined_at = models.DateTimeField(default=timezone.now)
+    last_visit_at = models.DateTimeField(null=True, blank=True, help_text="When they last opened their account page.")
+    # "Still in this post?": asked once a year, answered with one button.
+    post_asked_at = models.DateTimeField(null=True, blank=True)
+    post_confirmed_at = models.DateTimeField(null=True, blank=True)
     # Set as the first step of an erasure: only then does the database let consent records go.
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 

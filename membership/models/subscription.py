@@ -46,9 +46,14 @@ class Subscription(models.Model):
         PAUSED = "paused", "Paused"
         ENDED = "ended", "Ended"
 
+    class Frequency(models.TextChoices):
+        MONTHLY = "monthly", "Every month"
+        QUARTERLY = "quarterly", "Every three months, with what the three months brought"
+
     member = models.OneToOneField("membership.Member", on_delete=models.CASCADE, related_name="subscription")
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     kinds = models.JSONField(default=every_kind, validators=[only_known_kinds])
+    frequency = models.CharField(max_length=9, choices=Frequency.choices, default=Frequency.MONTHLY)
     track_opens = models.BooleanField(default=False)
     track_clicks = models.BooleanField(default=False)
     paused_until = models.DateField(null=True, blank=True)
@@ -78,6 +83,9 @@ class Subscription(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(state="ended") | Q(ended_at__isnull=False), name="subscription_ended_has_its_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(frequency__in=["monthly", "quarterly"]), name="subscription_frequency_known"
             ),
             models.CheckConstraint(
                 condition=Q(paused_until__isnull=True) | Q(state="paused"),

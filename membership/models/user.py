@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from membership.addresses import address_hash, normalise_address
+from membership.addresses import address_hash, normalise_address, validate_address
 
 
 class UserManager(BaseUserManager["User"]):
@@ -27,7 +27,7 @@ class User(AbstractUser):
     """An account. Members have one, and so have editors."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", unique=True)
+    email = models.EmailField("e-mail address", unique=True, validators=[validate_address])
     # Lets the ledger meet the suppression list in one query, without either knowing addresses.
     address_hash = models.CharField(max_length=64, editable=False, db_index=True)
 

@@ -55,7 +55,7 @@ class OperatorCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.quiet = options["json"]
-        self.console = Console(file=sys.stdout if not self.quiet else sys.stderr, highlight=False)
+        self.console = Console(file=sys.stdout if not self.quiet else sys.stderr, highlight=False, markup=False)
         try:
             result = self.run(options)
         except EXPECTED as error:

@@ -93,3 +93,13 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"Delivery {self.pk} ({self.state})"
+
+
+class AgedToken(models.Model):
+    """What is kept of a delivery whose person has been taken out of the ledger: only that its link still leaves."""
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    member = models.ForeignKey("membership.Member", on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"Aged token {self.pk}"

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods
 from membership import services
 from membership.addresses import masked
 from membership.models import ConsentRecord, Subscription
-from membership.views import edit_preferences
 from newsletter.models import Delivery
-from newsletter.tracking import find_delivery, subscription_of
+from newsletter.tracking import find_aged, find_delivery, find_owner, subscription_of
+from newsletter.views.member import edit_preferences
 
 LINK_VALID = timedelta(days=7)
 SALT = "newsletter.preferences"  # binds a fresh link to this one purpose
@@ -34,10 +34,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     No cookie, login, CSRF token or redirect: mailbox providers post here by themselves. Always 200 for a token of
     ours, so that a second press is no error; 404 for any other.
     """
-    delivery = find_delivery(token)
-    if not delivery:
+    known, subscription = find_owner(token)
+    if not known:
         return render(request, "newsletter/unsubscribe_unknown.html", status=404)
-    subscription = subscription_of(delivery)
     left = not subscription or subscription.state == Subscription.State.ENDED
     if request.method == "POST" and subscription:
         services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.ONE_CLICK)
@@ -58,10 +57,10 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
             request, subscription, back=address, masked_address=masked(subscription.member.user.email)
         )
     delivery = find_delivery(token)
-    subscription = subscription_of(delivery)
-    if not delivery or not subscription:
+    subscription = subscription_of(delivery) or find_aged(token)
+    if not subscription:
         return render(request, "newsletter/preferences_old.html", {"known": False}, status=404)
-    if _sent_at(delivery) + LINK_VALID > timezone.now():
+    if delivery and _sent_at(delivery) + LINK_VALID > timezone.now():
         return edit_preferences(
             request, subscription, back=address, masked_address=masked(subscription.member.user.email)
         )

@@ -4,4 +4,10 @@ from tests.factories import region, sector
 
 
 def joining(email="sam@example.org", **fields):
-    return {"email": email, "sectors": [sector("health").pk], "region": region("north-east").pk, **fields}
+    return {
+        "email": email,
+        "sectors": [sector("health").pk],
+        "region": region("north-east").pk,
+        "wants_news": "on",
+        **fields,
+    }

@@ -25,9 +25,6 @@ typed_addresses = st.builds("{}@{}".format, st.text(LETTERS, min_size=1, max_siz
         ("sam@bücher.example", "sam@xn--bcher-kva.example"),
         ("SAM@BÜCHER.example", "sam@xn--bcher-kva.example"),
         ("sam@XN--BCHER-KVA.example", "sam@xn--bcher-kva.example"),
-        ("jürgen@example.org", "jürgen@example.org"),
-        ("JU\u0308RGEN@example.org", "jürgen@example.org"),
-        ("用户@example.org", "用户@example.org"),
     ],
 )
 def test_every_spelling_becomes_one(typed, kept):
@@ -56,6 +53,8 @@ def test_every_spelling_becomes_one(typed, kept):
         "sam@exa_mple.org",
         "<script>@example.org",
         "sam@example.org?bcc=eve@example.org",
+        "jürgen@example.org",  # needs SMTPUTF8 on every hop (ADR 9)
+        "用户@example.org",
         "x" * 10_000,
         "x" * 10_000 + "@example.org",
     ],

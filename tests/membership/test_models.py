@@ -147,7 +147,13 @@ def test_erasing_one_member_leaves_the_records_of_others(consent):
 
 pks = st.integers(min_value=1, max_value=10**6)
 choices = st.fixed_dictionaries(
-    {"sectors": st.sets(pks, max_size=9), "region": st.none() | pks, "kinds": st.sets(st.sampled_from(Kind.values))}
+    {
+        "sectors": st.sets(pks, max_size=9),
+        "region": st.none() | pks,
+        "kinds": st.sets(st.sampled_from(Kind.values)),
+        "quarterly": st.booleans(),
+        "searches": st.sets(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), max_size=3),
+    }
 )
 
 
@@ -157,7 +163,8 @@ def test_audience_key_reads_back_as_what_was_chosen(choice):
     assert audience.sector_ids == choice["sectors"]
     assert audience.region_id == choice["region"]
     assert audience.kinds == choice["kinds"]
-    assert len(audience.key) <= Audience._meta.get_field("key").max_length
+    assert audience.quarterly == choice["quarterly"]
+    assert set(audience.searches) == choice["searches"]
 
 
 @given(choices, st.randoms(use_true_random=False))
@@ -165,7 +172,7 @@ def test_audience_key_does_not_depend_on_the_order_or_on_repetition(choice, dice
     def shuffled(values):
         return dice.sample(sorted(values) * 2, 2 * len(values))
 
-    again = {**choice, "sectors": shuffled(choice["sectors"]), "kinds": shuffled(choice["kinds"])}
+    again = choice | {name: shuffled(choice[name]) for name in ("sectors", "kinds", "searches")}
     assert Audience.make_key(**again) == Audience.make_key(**choice)
 
 
@@ -182,6 +189,8 @@ CHANGES_OF_MIND = {
     "region only": lambda one: setattr(one.member, "region", None) or one.member.save(update_fields=["region"]),
     "kinds": lambda one: setattr(one, "kinds", ["event"]) or one.save(),
     "kinds only": lambda one: setattr(one, "kinds", ["event"]) or one.save(update_fields=["kinds"]),
+    "frequency": lambda one: setattr(one, "frequency", "quarterly") or one.save(),
+    "frequency only": lambda one: setattr(one, "frequency", "quarterly") or one.save(update_fields=["frequency"]),
     "preferences": lambda one: services.change_preferences(
         subscription=one,
         sectors=[sector("health")],

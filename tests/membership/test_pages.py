@@ -21,7 +21,7 @@ def test_join_page_ticks_nothing_beforehand(client):
     response = client.get("/join/")
     assert response.status_code == 200
     text = response.content.decode()
-    assert text.count('type="checkbox"') == 11, "nine sectors and two tracking switches"
+    assert text.count('type="checkbox"') == 12, "nine sectors, the e-news and two tracking switches"
     assert not re.search(r"<input[^>]*\schecked", text)
 
 
@@ -175,7 +175,7 @@ def test_preferences_are_saved_by_their_owner_only(log_in):
 def test_preferences_page_shows_the_present_choices(log_in):
     one = subscription(sectors=["health"], kinds=["event"], track_clicks=True)
     text = log_in(one).get("/account/preferences/").content.decode()
-    assert len(re.findall(r"<input[^>]*\schecked", text)) == 3
+    assert len(re.findall(r"<input[^>]*\schecked", text)) == 4  # and how often
     assert re.search(rf'<option value="{region("north-east").pk}"\s+selected', text)
 
 

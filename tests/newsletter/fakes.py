@@ -1,11 +1,15 @@
 """A transport that only remembers, and ledgers to try it on."""
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.utils import timezone
 
+from membership.models import Member, Subscription
+from membership.sample_members import make_members
+from newsletter import ledger
 from newsletter.models import Delivery, Edition, Issue, Mailing
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
 from newsletter.transports.base import Outcome, Outgoing, Result, TransportUnavailable
@@ -105,3 +109,30 @@ def end_waits(issue: Issue) -> None:
     """As if the time to wait before another try were over."""
     waiting = Delivery.objects.filter(issue=issue, next_attempt_at__isnull=False)
     waiting.update(next_attempt_at=timezone.now() - UNTIL_NOW)
+
+
+def send_by_hand(issue: Issue) -> dict[str, str]:
+    """Send an open mailing without any message; return each recipient's token by first part of the address."""
+    attempt = uuid.uuid4()
+    claimed = ledger.claim(issue=issue.pk, attempt=attempt, limit=1000)
+    ready = ledger.mark_sending(issue=issue.pk, attempt=attempt, rows=claimed).ready
+    ledger.finish(attempt=attempt, state="sent", rows=[(row.delivery, f"esp-{row.delivery}") for row in ready])
+    ledger.finish_mailing(issue=issue.pk)
+    return {row.address.partition("@")[0]: row.token for row in ready}
+
+
+def erase(person: Subscription) -> None:
+    """As an erasure does: the database lets consent records go once the member is marked."""
+    Member.objects.filter(pk=person.member_id).update(erased_at=timezone.now())
+    person.member.user.delete()
+
+
+def crowd_of(number: int) -> list[Subscription]:
+    """So many active members of one audience."""
+    make_members(number, audiences=1)
+    return list(Subscription.objects.select_related("member").order_by("pk"))
+
+
+def never_twice(*transports: RecordingTransport) -> bool:
+    people = [recipient for transport in transports for recipient in transport.recipients]
+    return len(people) == len(set(people))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from cms.models import Kind
 from membership.models import Audience
-from newsletter.editions import Candidate, Choice, IssueEditions, choose
+from newsletter.choosing import Candidate, Choice, choose
+from newsletter.editions import IssueEditions
 from newsletter.freezing import freeze
 from newsletter.models import Edition, EditionAudience, Item, NewsletterSettings
 from tests import factories
@@ -46,40 +47,58 @@ def some_audiences(draw):
     return Audience(key=Audience.make_key(sectors=draw(some_sectors), region=region, kinds=draw(some_kinds)))
 
 
-def oracle(candidates, audience, limit):
-    """The rule of design.md, word by word, with lists instead of a sort key."""
-    piles = {"pinned, own": [], "pinned": [], "own": [], "everyone": []}
+def is_chosen(one, audience):
+    """Whether an item is for somebody by kind, sector and region; with lists, where the product has sets."""
+    own = [sector for sector in one.sectors if sector in audience.sector_ids]
+    there = [region for region in one.regions if region == audience.region_id]
+    return one.kind in audience.kinds and (own or len(one.sectors) == 0) and (there or len(one.regions) == 0)
+
+
+def oracle(candidates, audience, limit, found):
+    """The rule of design.md, word by word, with piles instead of a sort key."""
+    piles = {(pinned, pile): [] for pinned in (True, False) for pile in ("own", "search", "everyone")}
+    marks = {}
     for one in sorted(candidates, key=lambda one: one.place):
-        own = any(sector in audience.sector_ids for sector in one.sectors)
-        if one.kind not in audience.kinds:
-            continue
-        if len(one.sectors) > 0 and not own:
-            continue
-        if len(one.regions) > 0 and (audience.region_id is None or audience.region_id not in one.regions):
-            continue
-        name = ("pinned, own" if own else "pinned") if one.pinned else ("own" if own else "everyone")
-        piles[name].append(one.item)
-    pinned = piles["pinned, own"] + piles["pinned"]
-    rest = piles["own"] + piles["everyone"]
+        searches = sorted(query for query, items in found.items() if one.item in items)
+        if is_chosen(one, audience):
+            own = any(sector in audience.sector_ids for sector in one.sectors)
+            piles[one.pinned, "own" if own else "everyone"].append(one.item)
+        elif searches:
+            piles[one.pinned, "search"].append(one.item)
+            marks[one.item] = searches[0]
+    pinned = piles[True, "own"] + piles[True, "search"] + piles[True, "everyone"]
+    rest = piles[False, "own"] + piles[False, "search"] + piles[False, "everyone"]
     room = max(0, limit - len(pinned))
-    return Choice(tuple(pinned + rest[:room]), len(rest[room:]))
+    kept = pinned + rest[:room]
+    return Choice(tuple(kept), len(rest[room:]), tuple((item, marks[item]) for item in kept if item in marks))
 
 
-every_case = given(candidates=some_candidates(), audience=some_audiences(), limit=limits)
-enough = settings(max_examples=200, deadline=None)
+nothing_found = st.just({})
+some_found = st.dictionaries(
+    st.sampled_from(["q=visits", "kind=event", "topic=money"]), st.frozensets(st.integers(89, 100))
+)
+every_case = given(
+    candidates=some_candidates(), audience=some_audiences(), limit=limits, found=nothing_found | some_found
+)
+enough = settings(max_examples=120, deadline=None, database=None)
 
 
 @enough
 @every_case
-def test_everybody_gets_what_the_rule_says(candidates, audience, limit):
-    assert choose(candidates, audience, limit) == oracle(candidates, audience, limit)
+def test_everybody_gets_what_the_rule_says(candidates, audience, limit, found):
+    assert choose(candidates, audience, limit, found) == oracle(candidates, audience, limit, found)
 
 
 @enough
 @every_case
-def test_nobody_gets_what_is_for_others(candidates, audience, limit):
+def test_nobody_gets_what_is_for_others(candidates, audience, limit, found):
     by_item = {one.item: one for one in candidates}
-    for item in choose(candidates, audience, limit).items:
+    chosen = choose(candidates, audience, limit, found)
+    searched = dict(chosen.marks)
+    for item in chosen.items:
+        if item in searched:
+            assert item in found[searched[item]]
+            continue
         one = by_item[item]
         assert one.kind in audience.kinds
         assert not one.regions or audience.region_id in one.regions
@@ -88,10 +107,10 @@ def test_nobody_gets_what_is_for_others(candidates, audience, limit):
 
 @enough
 @every_case
-def test_limit_pins_and_the_rest(candidates, audience, limit):
+def test_limit_pins_and_the_rest(candidates, audience, limit, found):
     by_item = {one.item: one for one in candidates}
-    chosen = choose(candidates, audience, limit)
-    unlimited = choose(candidates, audience, len(candidates) + 1)
+    chosen = choose(candidates, audience, limit, found)
+    unlimited = choose(candidates, audience, len(candidates) + 1, found)
     pinned = [item for item in unlimited.items if by_item[item].pinned]
     assert unlimited.more == 0
     assert len(chosen.items) + chosen.more == len(unlimited.items)

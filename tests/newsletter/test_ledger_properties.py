@@ -218,7 +218,7 @@ def test_any_interleaving_keeps_the_promise():
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=100,
+            max_examples=80,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -77,7 +77,10 @@ def test_admin_login_is_the_one_login(client, method, query):
 
 
 def test_admin_asks_strangers_to_log_in_there(client):
-    assert client.get("/admin/pages/", follow=True).redirect_chain[-1] == ("/account/login/?next=/admin/pages/", 302)
+    assert client.get("/admin/pages/", follow=True).redirect_chain[-1] == (
+        "/account/login/?next=%2Fadmin%2Fpages%2F",
+        302,
+    )
 
 
 @pytest.mark.parametrize("address", ["/admin/login/", "/_util/login/", "/django-admin/login/"])

@@ -30,6 +30,7 @@ def test_join_confirm_and_change_preferences(site: Site, browser: Browser, scrip
     assert page.locator("input[type=checkbox]:checked").count() == 0, "no box may be ticked beforehand"
     page.get_by_label("Your e-mail address").fill(address)
     page.get_by_label("Health", exact=True).check()
+    page.get_by_label("Send me the monthly e-news").check()
     page.get_by_role("button", name="Join", exact=True).click()
 
     link = re.findall(r"http://\S+/join/confirm/\S+", site.account_mails()[-1])[0]

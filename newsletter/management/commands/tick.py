@@ -3,14 +3,18 @@
 from dataclasses import asdict
 from typing import Any
 
+from newsletter import daily
 from newsletter.management.operator import OperatorCommand
 from newsletter.ticking import run_due
 
 
 class Command(OperatorCommand):
-    help = "Do what is due now: compile last month's issue once its day has come, and recover lost work."
+    help = "Do what is due now: compile last month's issue once its day has come, recover lost work, retention."
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         ticked = asdict(run_due())
+        ticked["daily"] = asdict(daily.run()) if daily.is_due() else None
         self.say(f"Compiled: {ticked['compiled'] or 'nothing was due'}.")
+        if ticked["daily"]:
+            self.say(f"The day's work is {'not finished' if ticked['daily']['left'] else 'done'}.")
         return ticked

@@ -1,0 +1,92 @@
+"""Ageing: the e-news forgets people in time. Opens and clicks become totals, the ledger loses its people.
+
+Rules as in `membership/retention.py`: each works in batches and may be run again.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from wagtail.log_actions import log
+
+from membership.models import Audience, Subscription
+from membership.retention import BATCH, THIRTEEN_MONTHS, Rule
+from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent
+from newsletter.reporting import TOTALS, kept_totals, measure
+from newsletter.tracking import COUNTED_FOR
+
+NO_NONCE = uuid.UUID(int=0)  # so that nobody who knows the key can work the token out again
+
+
+def hits(before: datetime) -> Iterator[int]:
+    """Opens and clicks of issues whose counting is over: the totals are kept with the issue, then every hit goes."""
+    counted = Hit.objects.filter(delivery__issue=OuterRef("pk"))
+    for mailing in Mailing.objects.filter(Exists(counted), started_at__lt=before).select_related("issue"):
+        keep_totals(mailing.issue)
+        raw = Hit.objects.filter(delivery__issue=mailing.issue).order_by("pk")
+        while pks := list(raw.values_list("pk", flat=True)[:BATCH]):
+            Hit.objects.filter(pk__in=pks).delete()
+            yield len(pks)
+
+
+@transaction.atomic
+def keep_totals(issue: Issue) -> None:
+    """Write an issue's totals into its log, once; cells under ten people are not even kept."""
+    Mailing.objects.select_for_update().get(pk=issue.pk)
+    if kept_totals(issue) is None:
+        log(issue, TOTALS, data=asdict(measure(issue)))
+
+
+def provider_events(before: datetime) -> Iterator[int]:
+    """Reports of the provider. They come in the order of their numbers, so only the oldest need looking at."""
+    while True:
+        oldest = ProviderEvent.objects.order_by("pk").values_list("pk", "received_at")[:BATCH]
+        pks = [pk for pk, received_at in oldest if received_at < before]
+        if not pks:
+            return
+        ProviderEvent.objects.filter(pk__in=pks).delete()
+        yield len(pks)
+
+
+def ledger(before: datetime) -> Iterator[int]:
+    """Who was sent which issue: the rows stay, without their person. The link in the old mail still leaves."""
+    in_flight = (Delivery.State.CLAIMED, Delivery.State.SENDING)
+    people = Delivery.objects.filter(issue=OuterRef("pk"), member__isnull=False).exclude(state__in=in_flight)
+    for mailing in Mailing.objects.filter(Exists(people), frozen_at__lt=before):
+        rows = Delivery.objects.filter(issue=mailing.pk, member__isnull=False).exclude(state__in=in_flight)
+        while aged := _age(rows):
+            yield aged
+
+
+@transaction.atomic
+def _age(rows: QuerySet[Delivery]) -> int:
+    batch = list(rows.select_for_update().order_by("pk").values_list("pk", "member_id", "token_hash")[:BATCH])
+    AgedToken.objects.bulk_create(
+        (AgedToken(member_id=member, token_hash=token_hash) for _, member, token_hash in batch if token_hash),
+        ignore_conflicts=True,
+    )
+    Delivery.objects.filter(pk__in=[pk for pk, _, _ in batch]).update(
+        member=None, token_hash=None, message_id="", nonce=NO_NONCE
+    )
+    return len(batch)
+
+
+def audiences(before: datetime) -> Iterator[int]:
+    """Choices that nobody makes any more, and that no issue of the last months went by."""
+    used = Subscription.objects.filter(audience=OuterRef("pk"))
+    recent = EditionAudience.objects.filter(audience=OuterRef("pk"), issue__mailing__frozen_at__gte=before)
+    idle = Audience.objects.filter(~Exists(used), ~Exists(recent)).order_by("pk")
+    while pks := list(idle.values_list("pk", flat=True)[:BATCH]):
+        Audience.objects.filter(pk__in=pks).delete()
+        yield len(pks)
+
+
+RULES = (
+    Rule("hits", COUNTED_FOR, hits),
+    Rule("provider_events", THIRTEEN_MONTHS, provider_events),
+    Rule("ledger", THIRTEEN_MONTHS, ledger),
+    Rule("audiences", THIRTEEN_MONTHS, audiences),
+)

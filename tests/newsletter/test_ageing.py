@@ -1,0 +1,278 @@
+"""How the e-news forgets people in time, and what stays: counts, totals, and the way out."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from wagtail.models import PageLogEntry
+
+from membership import erasing
+from membership.models import Audience, ConsentRecord, Subscription
+from newsletter import ageing, ledger
+from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Item, Link, Mailing, ProviderEvent
+from newsletter.reporting import TOTALS, report
+from newsletter.tokens import delivery_token
+from newsletter.tracking import COUNTED_FOR, record_click, record_open
+from tests import factories
+from tests.newsletter.fakes import open_mailing
+
+pytestmark = pytest.mark.django_db
+ATTEMPT = uuid.UUID(int=3)
+
+
+@pytest.fixture(autouse=True)
+def own_journal(settings, tmp_path):
+    settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
+
+
+@pytest.fixture
+def people():
+    """Twelve members who agreed to both switches."""
+    return [factories.subscription(track_opens=True, track_clicks=True) for _ in range(12)]
+
+
+@pytest.fixture
+def issue(people):
+    """An issue that has been sent to all of them."""
+    return sent(people)
+
+
+def sent(people, period="2026-10"):
+    issue = open_mailing(people, period=period)
+    claimed = ledger.claim(issue=issue.pk, attempt=ATTEMPT, limit=100)
+    marked = ledger.mark_sending(issue=issue.pk, attempt=ATTEMPT, rows=claimed)
+    rows = [(row.delivery, f"provider-{row.delivery}") for row in marked.ready]
+    ledger.finish(attempt=ATTEMPT, state="sent", rows=rows)
+    ledger.finish_mailing(issue=issue.pk)
+    return issue
+
+
+def age(issue: Issue, days: float) -> None:
+    then = timezone.now() - timedelta(days=days)
+    Mailing.objects.filter(pk=issue.pk).update(frozen_at=then, started_at=then, finished_at=then)
+
+
+def apply(name):
+    (rule,) = [rule for rule in ageing.RULES if rule.name == name]
+    return sum(rule.batches())
+
+
+def token_of(subscription):
+    return delivery_token(Delivery.objects.get(member=subscription.member).nonce)
+
+
+# --- Opens and clicks ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def link(issue):
+    item = Item.objects.create(
+        issue=issue, page=factories.entry(), announcement="2026-10-01", section="resource", sort_order=1
+    )
+    return Link.objects.create(issue=issue, number=1, url="https://example.org/", item=item)
+
+
+def hit_all(people, clicks):
+    for one in people:
+        record_open(token_of(one))
+        record_open(token_of(one))
+    for one in people[:clicks]:
+        record_click(token_of(one), 1)
+
+
+def figures(issue):
+    found = report(Issue.objects.get(pk=issue.pk))
+    return (found.opens, found.clicks, found.agreed_opens, found.editions[0].opens, [row.clicks for row in found.items])
+
+
+def test_hits_become_totals(issue, people, link):
+    hit_all(people, clicks=10)
+    before = figures(issue)
+    assert before == (12, 10, 12, 12, [10])
+    age(issue, 87)
+    assert apply("hits") == 0
+    age(issue, 89)
+    assert apply("hits") == 34
+    assert not Hit.objects.exists()
+    assert figures(issue) == before
+
+
+def test_totals_hold_no_cell_under_ten(issue, people, link):
+    hit_all(people[:9], clicks=3)
+    age(issue, 89)
+    apply("hits")
+    data = PageLogEntry.objects.get(action=TOTALS).data
+    assert (data["opens"], data["clicks"]) == (None, None)
+    assert set(data["item_clicks"].values()) == {None}
+
+
+def test_totals_are_written_once_and_never_from_what_is_left(issue, people, link):
+    hit_all(people, clicks=12)
+    age(issue, 89)
+    ageing.keep_totals(issue)  # a run that was killed right after
+    Hit.objects.filter(pk__in=list(Hit.objects.values_list("pk", flat=True)[:30])).delete()
+    apply("hits")
+    assert apply("hits") == 0
+    assert PageLogEntry.objects.filter(action=TOTALS).count() == 1
+    assert figures(issue)[:2] == (12, 12)
+
+
+def test_figures_stay_when_people_go(issue, people, link):
+    hit_all(people, clicks=12)
+    before = figures(issue)
+    age(issue, 89)
+    apply("hits")
+    erasing.erase_all([one.member.user for one in people])
+    assert figures(issue) == before
+
+
+def test_counting_stops_so_that_no_hit_is_older_than_ninety_days(issue, people, link):
+    assert timedelta(days=85) < COUNTED_FOR < timedelta(days=89)
+    age(issue, 88.5)
+    hit_all(people[:1], clicks=1)
+    assert not Hit.objects.exists()
+    assert record_click(token_of(people[0]), 1) == "https://example.org/", "the link itself still leads there"
+
+
+# --- Provider events -----------------------------------------------------------------------------
+
+
+def test_provider_events_go_after_thirteen_months(issue, monkeypatch):
+    monkeypatch.setattr(ageing, "BATCH", 3)
+    delivery = Delivery.objects.first()
+    for number, days in enumerate([500, 450, 420, 410, 400, 390, 10]):
+        ProviderEvent.objects.create(
+            delivery=delivery,
+            provider="p",
+            event_type="delivered",
+            happened_at=timezone.now(),
+            received_at=timezone.now() - timedelta(days=days),
+            natural_key=str(number),
+        )
+    assert apply("provider_events") == 5
+    assert ProviderEvent.objects.count() == 2
+
+
+# --- The ledger ----------------------------------------------------------------------------------
+
+
+def test_ledger_loses_its_people_and_keeps_its_counts(issue, people):
+    before = Delivery.objects.filter(issue=issue).by_state()
+    age(issue, 390)
+    assert apply("ledger") == 0
+    age(issue, 396)
+    assert apply("ledger") == 12
+    assert apply("ledger") == 0
+    assert Delivery.objects.filter(issue=issue).by_state() == before
+    for delivery in Delivery.objects.all():
+        assert (delivery.member, delivery.token_hash, delivery.message_id) == (None, None, "")
+        assert delivery.nonce == ageing.NO_NONCE
+
+
+def test_younger_issues_keep_theirs(issue, people):
+    young = sent(people, period="2026-11")
+    age(issue, 400)
+    apply("ledger")
+    assert Delivery.objects.filter(issue=young, member__isnull=False).count() == 12
+
+
+def test_everybody_goes_whatever_became_of_their_mail(people):
+    issue = open_mailing(people)
+    for number, delivery in enumerate(Delivery.objects.all()):
+        state = ["pending", "retry_wait", "failed", "skipped", "unknown", "sent"][number % 6]
+        Delivery.objects.filter(pk=delivery.pk).update(state=state, reason="x")
+    age(issue, 400)
+    assert apply("ledger") == 12
+    assert not AgedToken.objects.exists(), "nothing was ever mailed under a token"
+
+
+def test_rows_in_flight_are_left_to_recovery(people):
+    issue = open_mailing(people)
+    ledger.claim(issue=issue.pk, attempt=ATTEMPT, limit=5)
+    age(issue, 400)
+    assert apply("ledger") == 7
+
+
+@pytest.mark.parametrize("path", ["/e-news/u/{}/", "/e-news/u/{}"])
+def test_link_of_an_old_mail_still_leaves(client, issue, people, path):
+    sam = people[0]
+    address = path.format(token_of(sam))
+    age(issue, 400)
+    apply("ledger")
+    assert client.get(address).status_code == 200
+    sam.refresh_from_db()
+    assert sam.state == Subscription.State.ACTIVE
+    response = client.post(address, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 200
+    sam.refresh_from_db()
+    assert sam.state == Subscription.State.ENDED
+    assert ConsentRecord.objects.get().channel == "one-click"
+    assert client.post(address).status_code == 200
+    assert Subscription.objects.active().count() == 11
+
+
+def test_old_preferences_link_offers_a_fresh_one(client, issue, people, mailoutbox):
+    address = f"/e-news/p/{token_of(people[0])}/"
+    age(issue, 400)
+    apply("ledger")
+    response = client.get(address)
+    assert response.status_code == 200
+    assert people[0].member.user.email not in response.content.decode()
+    client.post(address)
+    assert [mail.to for mail in mailoutbox] == [[people[0].member.user.email]]
+
+
+def test_old_link_of_whoever_was_erased_is_unknown_and_counts_nothing(client, issue, people):
+    token = token_of(people[0])
+    age(issue, 400)
+    apply("ledger")
+    erasing.erase(people[0].member.user)
+    assert client.post(f"/e-news/u/{token}/").status_code == 404
+    assert AgedToken.objects.count() == 11
+
+
+def test_old_measured_link_counts_nothing(client, issue, people, link):
+    token = token_of(people[0])
+    age(issue, 400)
+    apply("ledger")
+    assert client.get(f"/l/{token}/1").status_code == 404
+    assert client.get(f"/o/{token}.gif").status_code == 200
+    assert not Hit.objects.exists()
+
+
+def test_ageing_may_be_killed_half_way(issue, people, monkeypatch):
+    monkeypatch.setattr(ageing, "BATCH", 5)
+    age(issue, 400)
+    (rule,) = [rule for rule in ageing.RULES if rule.name == "ledger"]
+    batches = rule.batches()
+    assert next(batches) == 5
+    batches.close()
+    assert apply("ledger") == 7
+    assert AgedToken.objects.count() == 12
+
+
+def test_as_many_queries_for_twelve_as_for_two(issue, people):
+    def queries(issue):
+        age(issue, 400)
+        with CaptureQueriesContext(connection) as captured:
+            apply("ledger")
+        return len(captured)
+
+    assert queries(issue) == queries(sent(people[:2], period="2026-11"))
+
+
+# --- Audiences -----------------------------------------------------------------------------------
+
+
+def test_choices_that_nobody_makes_any_more_go(issue, people):
+    chosen, recent, idle = (Audience.objects.create(key=key) for key in ("s1;r;k;fm;q", "s2;r;k;fm;q", "s3;r;k;fm;q"))
+    Subscription.objects.filter(pk=people[0].pk).update(audience=chosen)
+    EditionAudience.objects.create(issue=issue, audience=recent)
+    assert apply("audiences") == 1
+    assert not Audience.objects.filter(pk=idle.pk).exists()
+    age(issue, 400)
+    assert apply("audiences") == 1
+    assert list(Audience.objects.all()) == [chosen]
