@@ -22,40 +22,6 @@ def log_in(page: Page, site: Site, email: str) -> None:
     page.wait_for_load_state()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-def test_join_confirm_and_change_preferences(site: Site, browser: Browser, scripts: bool) -> None:
-    page = browser.new_context(java_script_enabled=scripts).new_page()
-    address = f"newcomer{int(scripts)}@example.org"
-    page.goto(f"{site.address}/join/")
-    assert page.locator("input[type=checkbox]:checked").count() == 0, "no box may be ticked beforehand"
-    page.get_by_label("Your e-mail address").fill(address)
-    page.get_by_label("Health", exact=True).check()
-    page.get_by_label("Send me the monthly e-news").check()
-    page.get_by_role("button", name="Join", exact=True).click()
-
-    link = re.findall(r"http://\S+/join/confirm/\S+", site.account_mails()[-1])[0]
-    assert address not in link
-    page.goto(link)
-    page.get_by_role("button", name=re.compile("Confirm")).click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-
-    page.goto(f"{site.address}/account/login/")
-    page.locator("#code-email").fill(address)
-    page.get_by_role("button", name="Send me a code").click()
-    code = re.findall(r"^\s*([A-Z0-9-]{6,9})\s*$", site.account_mails()[-1], re.MULTILINE)[0]
-    page.locator("input[name=code]").fill(code)
-    page.locator("main button[type=submit]").first.click()
-    page.goto(f"{site.address}/account/preferences/")
-    page.get_by_label("Schools and education").check()
-    page.get_by_role("button", name=re.compile("^Save")).click()
-    expect(page.get_by_text("Your choices are saved.")).to_be_visible()
-    expect(page.get_by_label("Schools and education")).to_be_checked()
-
-    page.goto(f"{site.address}/directory/?kind=case-study")
-    page.locator("main h2 a, main h3 a").first.click()
-    expect(page.get_by_text("What changed")).to_be_visible()  # a member reads case studies
-
-
 def test_leave_by_the_link_in_a_mail(site: Site, page: Page) -> None:
     raw = next(iter(site.installation.mails().values()))
     link = message_from_bytes(raw, policy=policy.default)["List-Unsubscribe"].strip("<>")
