@@ -40,7 +40,7 @@ test-services: .venv/installed-dev ## what needs PostgreSQL, Redis and a browser
 lint: .venv/installed-dev ## style of code and templates
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/djlint templates --check --lint --quiet
+	@.venv/bin/djlint templates --check --lint
 
 format: .venv/installed-dev ## put code and templates into shape
 	@.venv/bin/ruff check --fix .
