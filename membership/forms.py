@@ -35,8 +35,9 @@ class ChoicesForm(forms.Form):
     )
 
 
-class JoinForm(ChoicesForm):
-    email = AddressField(label="Your e-mail address", help_text="We send one message there, with a link to confirm.")
+class ProfileForm(forms.Form):
+    """Who somebody is at work: asked when joining, corrected on the profile page."""
+
     first_name = forms.CharField(
         max_length=60,
         required=False,
@@ -63,6 +64,10 @@ class JoinForm(ChoicesForm):
         label="Job role (optional)",
         widget=forms.TextInput(attrs={"autocomplete": "organization-title"}),
     )
+
+
+class JoinForm(ProfileForm, ChoicesForm):
+    email = AddressField(label="Your e-mail address", help_text="We send one message there, with a link to confirm.")
     # A plain choice, never ticked beforehand: without it somebody becomes a member who gets no e-news.
     wants_news = forms.BooleanField(
         required=False,

@@ -5,14 +5,16 @@ from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from wagtail.log_actions import log
 
 from cms.models import Region, Sector
 from membership.joining import confirm as confirm
 from membership.joining import find_by_confirmation as find_by_confirmation
 from membership.joining import join as join
 from membership.joining import resend as resend
-from membership.models import ConsentRecord, Subscription, Suppression
+from membership.models import ConsentRecord, Member, Subscription, Suppression
 from membership.registering import record as _record
+from membership.timeline import CHANGED
 
 Act, Channel, Purpose = ConsentRecord.Act, ConsentRecord.Channel, ConsentRecord.Purpose
 State = Subscription.State
@@ -33,8 +35,9 @@ def change_preferences(
     channel: ConsentRecord.Channel = Channel.PREFERENCES,
 ) -> None:
     """Keep what the member chose, and record every tracking switch that moved. No frequency leaves it as it is."""
-    member = subscription.member
-    member.sectors.set(sectors)
+    member, chosen = subscription.member, list(sectors)
+    before = (set(member.sectors.all()), member.region_id, sorted(subscription.kinds), subscription.frequency)
+    member.sectors.set(chosen)
     member.region = region
     member.save(update_fields=["region"])
     wanted = {"track_opens": track_opens, "track_clicks": track_clicks}
@@ -46,6 +49,29 @@ def change_preferences(
     subscription.track_opens, subscription.track_clicks = track_opens, track_clicks
     subscription.full_clean(exclude=["member"])
     subscription.save(update_fields=["kinds", "frequency", "track_opens", "track_clicks"])
+    after = (set(chosen), member.region_id, subscription.kinds, subscription.frequency)
+    names = ("sectors", "region", "kinds", "frequency")
+    _note_change(member, [name for name, old, new in zip(names, before, after, strict=True) if old != new])
+
+
+@transaction.atomic
+def change_profile(*, member: Member, **profile: str) -> None:
+    """Keep who the member is at work: first_name, last_name, organisation and job_role."""
+    user, changed = member.user, []
+    for name, value in profile.items():
+        owner = user if name in {"first_name", "last_name"} else member
+        if getattr(owner, name) != value:
+            setattr(owner, name, value)
+            changed.append(name.replace("_", " "))
+    user.save(update_fields=["first_name", "last_name"])
+    member.save(update_fields=["organisation", "job_role"])
+    _note_change(member, changed)
+
+
+def _note_change(member: Member, changed: list[str]) -> None:
+    """Tell the timeline which choices moved, not what they were."""
+    if changed:
+        log(member, CHANGED, data={"note": ", ".join(changed)})
 
 
 @transaction.atomic

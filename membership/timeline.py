@@ -11,7 +11,7 @@ from membership import held
 from membership.models import ConsentRecord, Member
 
 PAUSED, RESUMED, ENDED = "membership.pause", "membership.resume", "membership.end"
-ASKED = "membership.ask"
+ASKED, CHANGED = "membership.ask", "membership.change"
 IMPORTED, EXPORTED = "membership.import", "membership.export"
 # As the audit log shows them: label in its filter, message in its lines.
 LOG_ACTIONS = {
@@ -19,6 +19,7 @@ LOG_ACTIONS = {
     RESUMED: ("Resume a member's e-news", "E-news resumed"),
     ENDED: ("End a member's e-news", "E-news ended"),
     ASKED: ("Send a confirmation mail again", "Confirmation mail sent again"),
+    CHANGED: ("Change a member's choices", "Changed"),
     IMPORTED: ("Import members", "Members imported"),
     EXPORTED: ("Export members", "Members exported"),
 }

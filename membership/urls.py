@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from membership import views, views_saved, views_sessions
+from membership import views, views_profile, views_saved, views_sessions
 
 urlpatterns = [
     path("", include("membership.urls_data")),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("account/saved/<int:entry_id>/", views_saved.entry, name="save_entry"),
     path("account/searches/", views_saved.new_search, name="save_search"),
     path("account/searches/<int:search_id>/", views_saved.search, name="saved_search"),
+    path("account/profile/", views_profile.profile, name="profile"),
     path("account/sessions/", views_sessions.sessions, name="sessions"),
     path("account/signup/", RedirectView.as_view(pattern_name="join")),
 ]

@@ -2,8 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
+from django.db.models import Exists, OuterRef, Q
+
 from newsletter import ledger
-from newsletter.models import Mailing
+from newsletter.models import Delivery, Mailing
 from newsletter.tracking import settle_reported
 
 
@@ -24,7 +26,11 @@ class Recovered:
 
 def recover() -> Recovered:
     """Sweep every mailing that has not come to its end. May run at any time, in several processes at once."""
-    open_mailings = Mailing.objects.exclude(state=Mailing.State.FINISHED).values_list("pk", flat=True)
+    # A finished mailing may hold unknown rows, and the report that settles them may have come before they were.
+    unknown = Delivery.objects.filter(issue=OuterRef("pk"), state=Delivery.State.UNKNOWN)
+    open_mailings = Mailing.objects.filter(~Q(state=Mailing.State.FINISHED) | Exists(unknown)).values_list(
+        "pk", flat=True
+    )
     return sum((recover_issue(pk) for pk in open_mailings), start=Recovered())
 
 

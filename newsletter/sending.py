@@ -177,8 +177,8 @@ class Batch:
             self.trouble = str(error)
             begun = len(outcomes)  # it is raised only before the first byte of a message
         finally:
+            self._record(outcomes)  # first: what is known must not be lost to a fault in giving the rest back
             self._take_back(ready[begun:])
-            self._record(outcomes)
         return len(outcomes)
 
     def _take_back(self, rows: Sequence[ledger.Ready]) -> None:

@@ -70,9 +70,10 @@ def find_aged(token: str) -> Subscription | None:
     return getattr(found.member, "subscription", None) if found else None
 
 
-def record_click(token: str, number: int) -> str | None:
+def record_click(token: str, number: int, *, count: bool = True) -> str | None:
     """Return where link `number` of this mail leads, counting the click if the member agrees to that today.
 
+    With `count` off (a HEAD request: a machine looks, nobody reads) nothing is counted in any case.
     None when the token or the number is unknown: the caller answers 404, never a redirect elsewhere.
     """
     delivery = find_delivery(token)
@@ -80,7 +81,7 @@ def record_click(token: str, number: int) -> str | None:
     if not delivery or not link:
         return None
     subscription = subscription_of(delivery)
-    if subscription and subscription.track_clicks and still_counted(delivery):
+    if count and subscription and subscription.track_clicks and still_counted(delivery):
         Hit.objects.create(delivery=delivery, what=Hit.What.CLICK, link=link)
     return link.url
 
@@ -141,10 +142,13 @@ def record_provider_event(
 
 def settle_reported(issue: int) -> int:
     """Settle unknown deliveries whose report came before they were called unknown. Returns how many."""
-    reports = ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=PROOF_OF_SENDING)
     unknown = Delivery.objects.filter(issue=issue, state=Delivery.State.UNKNOWN)
-    return unknown.filter(Exists(reports)).update(
-        state=Delivery.State.SENT, reason="provider reported it", finished_at=timezone.now()
+    proofs = ((PROOF_OF_SENDING, Delivery.State.SENT), (PROOF_OF_REFUSAL, Delivery.State.FAILED))
+    return sum(
+        unknown.filter(Exists(ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=kinds))).update(
+            state=state, reason="provider reported it", finished_at=timezone.now()
+        )
+        for kinds, state in proofs
     )
 
 

@@ -15,7 +15,7 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 @require_safe
 def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """Lead to the issue's link with this number; anything else is a 404, never an open redirect."""
-    url = record_click(token, number)
+    url = record_click(token, number, count=request.method == "GET")
     if not url:
         raise Http404
     response = HttpResponse(status=302)
@@ -27,5 +27,6 @@ def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
 @require_safe
 def pixel(request: HttpRequest, token: str) -> HttpResponse:
     """One transparent pixel, for any token."""
-    record_open(token)
+    if request.method == "GET":
+        record_open(token)
     return HttpResponse(GIF, content_type="image/gif")

@@ -12,7 +12,7 @@ from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import ledger
 from newsletter.models import Delivery, Issue, ProviderEvent
-from newsletter.recovery import recover_issue
+from newsletter.recovery import recover, recover_issue
 from tests import factories
 from tests.newsletter.fakes import erase, expire_leases, open_mailing, send_by_hand
 
@@ -203,10 +203,19 @@ class TestSettling:
         report(payload("Delivery", Delivery.objects.get()))
         assert Delivery.objects.get().state == state
 
-    def test_early_report_settles_what_is_called_unknown_later(self, issue):
+    @pytest.mark.parametrize(("kind", "state"), [("HardBounce", "sent"), ("Blocked", "failed")])
+    def test_early_report_settles_what_recovery_calls_unknown(self, issue, kind, state):
         """The provider is faster than our record of the hand-over, and then the worker stops."""
-        report(payload("Delivery", begin(issue)))
+        report(payload("Bounce", begin(issue), Type=kind))
         expire_leases(issue)
-        recover_issue(issue.pk)
-        report(payload("Delivery", Delivery.objects.get()))  # the same once more, as providers do
+        recover()
+        assert Delivery.objects.get().state == state
+
+    def test_early_report_settles_what_the_worker_calls_unknown(self, issue):
+        """Its connection timed out, though the provider had taken the message; with that row the mailing ends."""
+        delivery = begin(issue)
+        report(payload("Delivery", delivery))
+        ledger.finish(attempt=delivery.attempt, state="unknown", rows=[(delivery.pk, "")], reason="timeout")
+        ledger.finish_mailing(issue=issue.pk)
+        recover()
         assert Delivery.objects.get().state == "sent"
