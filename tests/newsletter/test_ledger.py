@@ -1,6 +1,5 @@
 """The way into the ledger: claiming rows, and the last check before they are handed over."""
 
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -9,14 +8,12 @@ from django.utils import timezone
 from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import ledger
-from newsletter.models import Delivery, Issue
+from newsletter.models import Delivery
 from newsletter.tokens import token_hash
 from newsletter.tracking import find_delivery
 from tests import factories
 from tests.newsletter.fakes import erase, expire_leases, open_mailing, set_mailing
-
-State = Delivery.State
-A, B = uuid.UUID(int=1), uuid.UUID(int=2)
+from tests.newsletter.moves import A, B, State, claim, finish, mark, rows
 
 
 @pytest.fixture
@@ -27,22 +24,6 @@ def people(db):
 @pytest.fixture
 def issue(people):
     return open_mailing(people)
-
-
-def rows(issue: Issue) -> list[Delivery]:
-    return list(Delivery.objects.filter(issue=issue).order_by("pk"))
-
-
-def claim(issue: Issue, attempt: uuid.UUID = A, limit: int = 10) -> list[ledger.Claimed]:
-    return ledger.claim(issue=issue.pk, attempt=attempt, limit=limit)
-
-
-def mark(issue: Issue, attempt: uuid.UUID = A, limit: int = 10) -> ledger.Marked:
-    return ledger.mark_sending(issue=issue.pk, attempt=attempt, rows=claim(issue, attempt, limit))
-
-
-def finish(marked: ledger.Marked, attempt: uuid.UUID = A, state: str = State.SENT, **more: object) -> int:
-    return ledger.finish(attempt=attempt, state=state, rows=[(row.delivery, "id") for row in marked.ready], **more)
 
 
 class TestClaim:

@@ -1,6 +1,5 @@
 """How rows of the ledger end, and how they are found again when a worker stopped."""
 
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,12 +7,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from newsletter import ledger
-from newsletter.models import Delivery, Edition, Issue, Mailing
+from newsletter.models import Delivery, Edition, Mailing
 from tests import factories
 from tests.newsletter.fakes import end_waits, expire_leases, open_mailing, set_mailing
-
-State = Delivery.State
-A, B = uuid.UUID(int=1), uuid.UUID(int=2)
+from tests.newsletter.moves import A, B, State, claim, finish, mark, rows
 
 
 @pytest.fixture
@@ -24,22 +21,6 @@ def people(db):
 @pytest.fixture
 def issue(people):
     return open_mailing(people)
-
-
-def rows(issue: Issue) -> list[Delivery]:
-    return list(Delivery.objects.filter(issue=issue).order_by("pk"))
-
-
-def claim(issue: Issue, attempt: uuid.UUID = A, limit: int = 10) -> list[ledger.Claimed]:
-    return ledger.claim(issue=issue.pk, attempt=attempt, limit=limit)
-
-
-def mark(issue: Issue, attempt: uuid.UUID = A, limit: int = 10) -> ledger.Marked:
-    return ledger.mark_sending(issue=issue.pk, attempt=attempt, rows=claim(issue, attempt, limit))
-
-
-def finish(marked: ledger.Marked, attempt: uuid.UUID = A, state: str = State.SENT, **more: object) -> int:
-    return ledger.finish(attempt=attempt, state=state, rows=[(row.delivery, "id") for row in marked.ready], **more)
 
 
 class TestFinish:
