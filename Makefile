@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 CODE := cms config membership newsletter
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-services lint format types contracts check migrations bench lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations kills bench lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,14 @@ run: .venv/installed ## serve site, worker and scheduler at http://localhost:800
 	@echo "i-HOP is at http://localhost:8000 (Ctrl-C stops it). After make demo, log in at http://localhost:8000/admin/"
 	@echo "with admin@example.org and demo-only-password, or as approver@example.org with the same password."
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/honcho -f config/Procfile -d . start
+
+practice: .venv/installed ## as run, but mail goes to a provider that only counts it (MISBEHAVE=429=0.1 and the like)
+	@$(PY) manage.py migrate --verbosity 0
+	@echo "i-HOP is at http://localhost:8000, the practice provider at http://localhost:8025/simulator/counts. Let it report:"
+	@echo "  curl -d '{\"to\": \"http://localhost:8000/webhooks/mailgun/tracking/\"}' http://localhost:8025/simulator/events"
+	@EMAIL_PROVIDER=mailgun ANYMAIL_MAILGUN_API_KEY=practice ANYMAIL_MAILGUN_API_URL=http://127.0.0.1:8025/v3 \
+	ANYMAIL_MAILGUN_WEBHOOK_SIGNING_KEY=practice MISBEHAVE="$(MISBEHAVE)" \
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/honcho -f config/Procfile.practice -d . start
 
 test: .venv/installed-dev ## the fast suite, on SQLite, without any service
 	@$(PY) -m pytest -q -n auto -m "not services"
@@ -59,6 +67,11 @@ migrations: .venv/installed-dev ## no missing migration, none that would lock a 
 
 check: lint types contracts migrations ## everything that reads the code without running it
 	@$(PY) manage.py check
+
+kills: .venv/installed-dev ## workers killed at seeded moments, and all that can fail around them, as JSON
+	@$(PY) -m benchmarks.kills --provider smtp
+	@$(PY) -m benchmarks.kills --provider http
+	@$(PY) -m benchmarks.faults
 
 bench: .venv/installed-dev ## rendering and sending figures as JSON
 	@$(PY) -m benchmarks.bench

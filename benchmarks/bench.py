@@ -1,169 +1,110 @@
-"""`make bench`: what rendering and sending cost, as a table and as one JSON object on the last line.
+"""`make bench`: how fast the sending engine is, as tables and as one JSON object on the last line.
 
-Sends one issue to 10,000 sample members in 40 editions, through SMTP to a sink on this machine. DATABASE_URL chooses
-the database (SQLite in a temporary folder by default); the numbers of one run compare only with themselves.
+PostgreSQL is started for it; mail goes to Debian's smtp-sink or to our simulator on this machine. Ratios compare what
+was measured in turn in this run (A, B, A, B, …; the median of the pairs): they hold on other machines too, rates do
+not. `--million` adds a run of 1,000,000 members (some ten minutes); `--write` renews docs/performance.md.
 """
 
 import argparse
 import json
 import os
-import subprocess
+import platform
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-EDITIONS = 40
-MEMORY_ALLOWED = 30  # MB above the start
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import performance
+from benchmarks.own_services import own_postgres
+from benchmarks.pairs import PAIRS
+from benchmarks.sinks import smtp_sink
 
 
-def memory() -> float:
-    """Resident memory of this process now, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def measure(folder: Path, port: int, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Measure everything, in an installation that the environment describes."""
+    import django
 
-
-@contextmanager
-def sink(folder: Path) -> Iterator[tuple[int, Path]]:
-    """A sink of its own process; yields its port and the file in which it leaves its counts."""
-    report = folder / "sink.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.smtp_sink", "--report", str(report)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    try:
-        yield int(process.stdout.readline()), report
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def prepare(members: int) -> Any:
-    """A site with 40 entries of last month, each for one sector in one region, and members in those 40 audiences."""
+    django.setup()
     from django.core.management import call_command
+    from django.db import connection, connections
     from django.utils import timezone
 
-    from cms.models import Region, Resource, Sector
-    from cms.site import directory_page
-    from membership.models import User
-    from membership.sample_members import make_members
-    from newsletter.approving import approve
-    from newsletter.compiling import compile_issue
-    from newsletter.models import NewsletterSettings
-    from newsletter.periods import Period
+    from benchmarks import growth, ratios
+    from benchmarks.figures import EDITIONS, approved_issue, make_entries
+    from benchmarks.population import populate
+    from newsletter.freezing import freeze
+    from newsletter.models import Mailing
 
     call_command("migrate", verbosity=0)
-    period = Period.containing(timezone.localdate()).previous
-    published = period.cutoff - timedelta(days=5)
-    sectors, regions, parent = list(Sector.objects.all()), list(Region.objects.all()), directory_page()
-    for number in range(EDITIONS):
-        page = Resource(
-            title=f"A resource with a title of usual length, number {number}",
-            slug=f"bench-{number}",
-            summary="Two sentences that say what a reader gets from it. They are as long as summaries usually are.",
-            first_published_at=published,
-            last_published_at=published,
-        )
-        page.sectors.set([sectors[number % len(sectors)]])
-        page.regions.set([regions[number // len(sectors)]])
-        parent.add_child(instance=page)
-    for number in range(11):
-        parent.add_child(
-            instance=Resource(
-                title=f"A resource for everyone, number {number}",
-                slug=f"bench-everyone-{number}",
-                summary="Two sentences that say what a reader gets from it. They are as long as summaries usually are.",
-                first_published_at=published,
-                last_published_at=published,
-            )
-        )
-    chosen = NewsletterSettings.load()
-    chosen.announce_since = period.first_day
-    chosen.save()
-    make_members(members, audiences=EDITIONS)
-    issue = compile_issue(period).issue
-    assert issue
-    approver = User.objects.create_superuser("bench@example.org", None)
-    return approve(issue, by=approver)
-
-
-def measure(issue: Any) -> dict[str, Any]:
-    """Freeze and send, watching renders, statements and memory."""
-    from django.db import connection
-
-    from newsletter import rendering, sending
-    from newsletter.certificate import certify
-    from newsletter.freezing import freeze
-    from newsletter.ledger import claim
-
-    renders, compile_mjml = [], rendering.compile_mjml
-    rendering.compile_mjml = lambda source: renders.append(1) or compile_mjml(source)  # type: ignore[func-returns-value]
-    began = time.perf_counter()
-    frozen = freeze(issue).frozen
-    freeze_seconds = time.perf_counter() - began
-
-    statements: list[int] = [0]
-    batches: list[int] = []
-    peak, start_memory = [memory()], memory()
-
-    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        statements[-1] += 1
-        return execute(sql, params, many, context)
-
-    def counted_claim(**arguments: Any) -> Any:
-        rows = claim(**arguments)
-        batches.append(len(rows))
-        statements.append(0)
-        peak.append(memory())
-        return rows
-
-    sending.ledger.claim = counted_claim
-    began = time.perf_counter()
-    with connection.execute_wrapper(count):
-        sending.start(issue)
-        sending.drain_to_the_end(issue)
-    seconds = time.perf_counter() - began
-    full = [made for made, rows in zip(statements[1:], batches, strict=False) if rows == sending.BATCH]
+    make_entries()
+    populate(options.members, audiences=EDITIONS)
+    issue = approved_issue()
+    freeze(issue)
+    Mailing.objects.filter(issue=issue).update(state=Mailing.State.SENDING, started_at=timezone.now())
+    issue.refresh_from_db()
+    size = len(ratios.prepared_messages(issue, 1)[0])
+    console.print(f"A message has {size / 1000:.0f} KB; {options.members} members, {EDITIONS} editions.")
+    comparisons = [ratios.merging(issue, pairs=options.pairs)]
+    console.print(f"{comparisons[-1].name}: {comparisons[-1].ratio:.1f}")
+    comparisons += ratios.sending(issue, port, folder, pairs=options.pairs)
+    ratios.rewind(issue)
+    comparisons += ratios.calling(issue, pairs=options.pairs)
+    console.print(table(comparisons))
+    sizes = [10_000, 100_000, *([1_000_000] if options.million else [])]
+    grown = growth.grow(issue, sizes) if not options.quick else []
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version = cursor.fetchone()[0].split()[0]
+    connections.close_all()
     return {
-        "database": connection.vendor,
-        "members": frozen,
-        "editions": issue.editions.count(),
-        "renders": len(renders),
-        "freeze_seconds": round(freeze_seconds, 2),
-        "send_seconds": round(seconds, 2),
-        "messages_per_second": round(frozen / seconds),
-        # Statements from one claim to the next; the first batch also builds the skeletons of the editions it meets.
-        "queries_per_batch": full[1:-1],
-        "memory_start_mb": round(start_memory, 1),
-        "memory_peak_mb": round(max(peak), 1),
-        "memory_growth_mb": round(max(peak) - start_memory, 1),
-        "certificate": certify(issue).as_dict(),
+        "message_kb": round(size / 1000),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "postgresql": version,
+        "comparisons": [one.as_dict() for one in comparisons],
+        "growth": grown,
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=10_000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ihop-bench-") as name:
-        folder = Path(name)
-        with sink(folder) as (port, report):
-            os.environ |= {"VAR_DIR": name, "EMAIL_PROVIDER": "smtp", "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
-            import django
+def table(comparisons: list[Any]) -> Table:
+    shown = Table(title="Ratios", title_justify="left")
+    shown.add_column("A ÷ B")
+    for name in ("A", "B", "Ratio", "Wanted"):
+        shown.add_column(name, justify="right")
+    for one in comparisons:
+        shown.add_row(one.name, f"{one.a:,.0f} {one.unit}", f"{one.b:,.0f}", f"{one.ratio:.2f}", f"{one.wanted:g}")
+    return shown
 
-            django.setup()
-            figures = measure(prepare(options.members))
-        counts = json.loads(report.read_text())
-    figures["memory_flat"] = figures["memory_growth_mb"] <= MEMORY_ALLOWED
-    figures["queries_constant"] = len(set(figures["queries_per_batch"])) == 1
-    figures["received"] = sum(counts.values())
-    figures["received_twice"] = sum(count > 1 for count in counts.values())
-    print(json.dumps(figures))
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", type=int, default=4000, help="of the runs that are compared")
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--quick", action="store_true", help="the ratios only, not the growth")
+    parser.add_argument("--million", action="store_true", help="send to 1,000,000 members, too")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md and its picture")
+    options = parser.parse_args()
+    console = Console(stderr=True, highlight=False)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ihop-bench-")))
+        postgres = stack.enter_context(own_postgres())
+        sink, port = stack.enter_context(smtp_sink())
+        os.environ |= {
+            "VAR_DIR": str(folder),
+            "DATABASE_URL": postgres.url(),
+            "EMAIL_PROVIDER": "smtp",
+            "EMAIL_URL": f"smtp://127.0.0.1:{port}",
+            "SEND_LEASE_SECONDS": "300",
+        }
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+        result = {"sink": sink, **measure(folder, port, options, console)}
+    if options.write:
+        performance.write(result)
+    print(json.dumps(result))
     return 0
 
 

@@ -6,7 +6,7 @@ Rules as in `membership/retention.py`: each works in batches and may be run agai
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -14,10 +14,12 @@ from wagtail.log_actions import log
 
 from membership.models import Audience, Subscription
 from membership.retention import BATCH, THIRTEEN_MONTHS, Rule
+from newsletter import pacing
 from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent
 from newsletter.reporting import TOTALS, kept_totals, measure
 from newsletter.tracking import COUNTED_FOR
 
+ONE_DAY = timedelta(days=1)
 NO_NONCE = uuid.UUID(int=0)  # so that nobody who knows the key can work the token out again
 
 
@@ -89,4 +91,5 @@ RULES = (
     Rule("provider_events", THIRTEEN_MONTHS, provider_events),
     Rule("ledger", THIRTEEN_MONTHS, ledger),
     Rule("audiences", THIRTEEN_MONTHS, audiences),
+    Rule("sending_rates", ONE_DAY, pacing.forget),
 )

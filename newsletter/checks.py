@@ -1,6 +1,7 @@
 """System checks of the mail settings: what would fail an issue half-way is said at start-up, by setting."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from email.utils import getaddresses
@@ -12,6 +13,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
+from newsletter.domains import parse_domain_rates
+from newsletter.pacing import SLOWEST
 from newsletter.providers import Provider, UnknownProvider, provider
 from newsletter.transports.anymail import make_backend
 
@@ -21,7 +24,7 @@ SMTP_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
 @register("newsletter")
 def check_mail_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Run every check of the mail settings. Nothing is connected."""
-    found = list(_senders())
+    found = [*_senders(), *_flow()]
     try:
         chosen = provider(settings.EMAIL_PROVIDER)
     except UnknownProvider as error:
@@ -175,6 +178,27 @@ def _senders() -> Iterator[CheckMessage]:
             hint="Use two, so that complaints about the e-news cannot stop account mail.",
             id="newsletter.W002",
         )
+
+
+def _flow() -> Iterator[CheckMessage]:
+    """Look into the settings of flow control, so that no worker stops at them in the middle of an issue."""
+    try:
+        parse_domain_rates(settings.SEND_DOMAIN_RATES)
+    except ImproperlyConfigured as error:
+        hint = "Write domains and messages a second, such as nhs.net=5, *=20 (* is any other domain)."
+        yield Error(str(error), hint=hint, id="newsletter.E010")
+    rate = settings.SEND_RATE_PER_SECOND
+    if rate and not SLOWEST <= rate < math.inf:
+        yield _wrong_number("SEND_RATE_PER_SECOND", f"Use 0 for no limit, or a number from {SLOWEST} up.")
+    if settings.SEND_PER_DAY < 0:
+        yield _wrong_number("SEND_PER_DAY", "Use 0 for no limit, or how many messages may go out in a day.")
+    for name in ("SEND_CONNECTIONS", "SEND_CALLS"):
+        if getattr(settings, name) < 1:
+            yield _wrong_number(name, "Use 1 or more.")
+
+
+def _wrong_number(name: str, hint: str) -> CheckMessage:
+    return Error(f"{name} cannot be {getattr(settings, name)}.", hint=hint, id="newsletter.E011")
 
 
 def _anymail_setting(name: str) -> Any:

@@ -15,6 +15,7 @@ from newsletter.compiling import IssueError
 from newsletter.editions import Choice, IssueEditions
 from newsletter.models import Edition, EditionAudience, EditionItem, Issue, Link, Mailing
 from newsletter.rendering import render_edition
+from newsletter.skeletons import Variant, Workshop
 
 
 def freeze(issue: Issue) -> Mailing:
@@ -46,7 +47,7 @@ def freeze(issue: Issue) -> Mailing:
 
 
 def _fill_ledger(issue: Issue) -> int:
-    """Make the editions and a row for every subscription; return the number of rows.
+    """Make the editions, their prepared messages, and a row for every subscription; return the number of rows.
 
     Whoever changes a choice while editions are rendered has no audience for a moment: they get theirs, and whatever
     edition it needs, in another round, so that nobody is skipped for having been busy.
@@ -59,6 +60,7 @@ def _fill_ledger(issue: Issue) -> int:
         if not assign_audiences():
             break
     maker.insert_links()
+    Workshop(issue).prepare(Edition.objects.filter(issue=issue).iterator(chunk_size=100), Variant())
     return rows
 
 
@@ -118,7 +120,9 @@ class EditionMaker:
 def _insert_deliveries(issue: Issue) -> int:
     """Write one row per subscription that has an audience and no row, in a single statement; return their number.
 
-    Whoever is not to be mailed is `skipped` at once, with the reason; everybody else is `pending`.
+    Whoever is not to be mailed is `skipped` at once, with the reason; everybody else is `pending`. Rows are in the
+    order of editions, so that whoever sends needs few prepared messages at a time, and one call of a provider's
+    interface can carry many.
     """
     postgres = connection.vendor == "postgresql"
     nonce = "gen_random_uuid()" if postgres else "lower(hex(randomblob(16)))"
@@ -139,9 +143,9 @@ def _insert_deliveries(issue: Issue) -> int:
         cursor.execute(
             f"""
             INSERT INTO newsletter_delivery
-                (issue_id, edition_id, member_id, state, reason, nonce, attempts, message_id, finished_at)
+                (issue_id, edition_id, member_id, state, reason, nonce, attempts, provider, message_id, finished_at)
             SELECT %s, r.edition_id, r.member_id, CASE WHEN r.reason = '' THEN 'pending' ELSE 'skipped' END,
-                   r.reason, {nonce}, 0, '', CASE WHEN r.reason = '' THEN NULL ELSE {timestamp} END
+                   r.reason, {nonce}, 0, '', '', CASE WHEN r.reason = '' THEN NULL ELSE {timestamp} END
             FROM (
                 SELECT a.edition_id, s.member_id, {reason} AS reason
                 FROM membership_subscription s
@@ -151,7 +155,7 @@ def _insert_deliveries(issue: Issue) -> int:
                 JOIN newsletter_editionaudience a ON a.issue_id = %s AND a.audience_id = s.audience_id
                 LEFT JOIN newsletter_delivery d ON d.issue_id = a.issue_id AND d.member_id = s.member_id
                 WHERE d.id IS NULL
-                ORDER BY s.id
+                ORDER BY a.edition_id, s.id
             ) AS r
             """,
             [issue.pk, now, between, between, issue.pk],

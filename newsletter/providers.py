@@ -14,9 +14,11 @@ from types import MappingProxyType
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from newsletter.transports.anymail import AnymailTransport, Quirks
+from newsletter.transports.anymail import AnymailTransport
 from newsletter.transports.base import Transport
+from newsletter.transports.batching import Drafts, Merge, Quirks
 from newsletter.transports.file import FileTransport
+from newsletter.transports.pool import Pool
 from newsletter.transports.smtp import SmtpTransport
 
 
@@ -35,7 +37,11 @@ class Provider:
     name: str  # value of EMAIL_PROVIDER
     backend: str = ""  # Anymail's; empty for what we speak ourselves
     one_click_headers: bool = True  # List-Unsubscribe and List-Unsubscribe-Post arrive as we wrote them
-    batch: bool = False  # could take several people, each with own headers, in one call (we never do)
+    # How it fills several people's values into text, HTML and headers that are given with the call (not stored at the
+    # provider), as Anymail passes them on; None: one message a call, several calls at once, `one_by_one` says why.
+    # Never together with a key: after a batch in doubt nobody could repeat it with the same members.
+    merge: Merge | None = None
+    one_by_one: str = ""
     idempotency_header: str | None = None  # carries a key under which a second hand-over sends nothing
     idempotency_seconds: int = 0  # how long the provider remembers it
     metadata: bool = False  # brings our delivery id back in its webhooks
@@ -52,6 +58,9 @@ def _anymail(name: str, **facts: object) -> Provider:
 
 
 _SWITCH = Quirks(tracking_switch=True)
+_NO_VALUES = "Anymail passes nobody's own values on to it."
+_STORED_ONLY = "It fills values into templates stored with it only, and Anymail refuses them for others."
+_REFUSED = "Cannot be chosen, see the note."
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
@@ -61,6 +70,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             Provider(name="smtp", note="Set EMAIL_URL. No webhooks: bounces come back to NEWS_FROM."),
             _anymail(
                 "amazon_ses",
+                one_by_one=_STORED_ONLY,
                 metadata=True,
                 webhook="secret",
                 note="Needs boto3. Turn open and click tracking off in the configuration set. Anymail checks the"
@@ -68,18 +78,24 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "brevo",
-                batch=True,
+                # anymail.dev, Brevo: without a stored template “each recipient will receive the same content”.
+                one_by_one="It fills values into templates stored with it only, and has idempotency keys.",
                 idempotency_header="idempotencyKey",
-                idempotency_seconds=30 * 60,
+                # developers.brevo.com/docs/heterogenous-versions-batch-emails says 30 minutes, the changelog of 2021
+                # 15: the shorter one is believed, because a repeat after the end would be a second mail.
+                idempotency_seconds=15 * 60,
                 metadata=True,
                 webhook="secret",
                 drops_headers_for_idn=True,
                 quirks=Quirks(idempotency_in_message=True),
                 note="Turn tracking off in its dashboard. Brevo may add a List-Unsubscribe of its own: look at one"
-                " message before the first issue. A known idempotency key is answered with 400 duplicate_parameter.",
+                " message before the first issue."
+                " A known idempotency key is answered with 400 duplicate_parameter, which does not say whether the"
+                " first call was accepted.",
             ),
             _anymail(
                 "mailersend",
+                one_by_one=_REFUSED,
                 one_click_headers=False,
                 webhook="signature:MAILERSEND_SIGNING_SECRET",
                 quirks=Quirks(tracking_switch=True, invents_failures=True),
@@ -87,7 +103,9 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "mailgun",
-                batch=True,
+                # documentation.mailgun.com, Batch sending: recipient variables are filled in as they are, in text, HTML
+                # and headers; whoever is in To gets a message of their own. One bad address refuses the whole call.
+                merge=Merge(tag=lambda slot: f"%recipient.{slot}%"),
                 metadata=True,
                 webhook="signature:MAILGUN_WEBHOOK_SIGNING_KEY",
                 drops_headers_for_idn=True,
@@ -97,7 +115,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             _anymail(
                 "mailjet",
                 one_click_headers=False,
-                batch=True,
+                one_by_one=_REFUSED,
                 metadata=True,
                 webhook="secret",
                 drops_headers_for_idn=True,
@@ -109,7 +127,8 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "mailtrap",
-                batch=True,
+                one_by_one="It fills values into templates stored with it only; without one, everybody in a batch gets"
+                " the same text.",
                 metadata=True,
                 webhook="either:MAILTRAP_TRACKING_SECRET",
                 drops_headers_for_idn=True,
@@ -117,6 +136,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "mandrill",
+                one_by_one="Anymail passes no headers of a person's own on to it, so no List-Unsubscribe.",
                 metadata=True,
                 webhook="signature:MANDRILL_WEBHOOK_KEY",
                 quirks=_SWITCH,
@@ -124,12 +144,13 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "postal",
+                one_by_one=_NO_VALUES,
                 webhook="signature:POSTAL_WEBHOOK_KEY",
                 note="Turn tracking off on the server. No metadata: events are matched by message id only.",
             ),
             _anymail(
                 "postmark",
-                batch=True,
+                one_by_one=_STORED_ONLY,
                 metadata=True,
                 webhook="secret",
                 quirks=Quirks(
@@ -142,7 +163,10 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "resend",
-                batch=True,
+                # resend.com/docs/dashboard/emails/idempotency-keys: for 24 hours the same request under the same key
+                # gets “the same response, without actually sending the email again”, so a repeat that brings an id
+                # is proof; 409 (another payload, or the first call still under way) is not.
+                one_by_one="It fills no values in, and has idempotency keys.",
                 idempotency_header="Idempotency-Key",
                 idempotency_seconds=24 * 60 * 60,
                 metadata=True,
@@ -151,12 +175,16 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "scaleway",
+                one_by_one=_NO_VALUES,
                 metadata=True,
                 note="Anymail has no webhooks for it: bounces, complaints and unknown deliveries stay in the dark.",
             ),
             _anymail(
                 "sendgrid",
-                batch=True,
+                # Legacy substitutions (twilio.com/docs/sendgrid, Substitution Tags, Personalizations): plain replacing
+                # of text, at most 50 KB a person; a personalization's headers and custom arguments stand over those
+                # of the call. Content cannot hold `[%`: rendering breaks it up.
+                merge=Merge(tag=lambda slot: f"[%{slot}%]", esp_extra={"merge_field_format": "[%{}%]"}),
                 metadata=True,
                 webhook="either:SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
                 drops_headers_for_idn=True,
@@ -169,7 +197,10 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "sparkpost",
-                batch=True,
+                # developers.sparkpost.com/api/template-language: {{ }} escapes in HTML, where ours are escaped already,
+                # {{{ }}} does not (SparkPost/gosparkpost#133). A reply says how many were refused and not who: then
+                # all of the call are unknown until events arrive.
+                merge=Merge(tag=lambda slot: f"{{{{{{{slot}}}}}}}"),
                 metadata=True,
                 webhook="secret",
                 drops_headers_for_idn=True,
@@ -180,6 +211,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             ),
             _anymail(
                 "unisender_go",
+                one_by_one=_REFUSED,
                 one_click_headers=False,
                 metadata=True,
                 webhook="signature:UNISENDER_GO_API_KEY",
@@ -212,7 +244,10 @@ def get_transport() -> Transport:
         return FileTransport(Path(settings.OUTBOX_DIR))
     if chosen.name == "smtp":
         return _smtp()
-    return AnymailTransport(chosen)
+    if chosen.merge:
+        return AnymailTransport(chosen)
+    drafts = Drafts()
+    return Pool(lambda: AnymailTransport(chosen, drafts), size=settings.SEND_CALLS)
 
 
 def _smtp() -> SmtpTransport:
@@ -226,4 +261,5 @@ def _smtp() -> SmtpTransport:
         use_ssl=bool(settings.EMAIL_USE_SSL),
         timeout=settings.EMAIL_TIMEOUT or 30,
         sender=parseaddr(settings.NEWS_FROM)[1],
+        connections=settings.SEND_CONNECTIONS,
     )

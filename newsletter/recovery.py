@@ -5,20 +5,26 @@ from dataclasses import asdict, dataclass
 from django.db.models import Exists, OuterRef, Q
 
 from newsletter import ledger
-from newsletter.models import Delivery, Mailing
+from newsletter.certificate import issue_certificate, issue_missing
+from newsletter.models import Delivery, Issue, Mailing
+from newsletter.repeating import reopen
 from newsletter.tracking import settle_reported
 
 
 @dataclass(frozen=True)
 class Recovered:
     """What one sweep found: claims given back, sends called unknown, some of them settled by an earlier report,
-    retries woken, mailings closed."""
+    rows of a cancelled mailing ended, mailings reopened for a repeat under the key, retries woken, mailings closed,
+    certificates that were missing."""
 
     claims: int = 0
     unknown: int = 0
     settled: int = 0
+    cancelled: int = 0
+    reopened: int = 0
     woken: int = 0
     finished: int = 0
+    certified: int = 0
 
     def __add__(self, other: "Recovered") -> "Recovered":
         return Recovered(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
@@ -26,23 +32,30 @@ class Recovered:
 
 def recover() -> Recovered:
     """Sweep every mailing that has not come to its end. May run at any time, in several processes at once."""
-    # A finished mailing may hold unknown rows, and the report that settles them may have come before they were.
-    unknown = Delivery.objects.filter(issue=OuterRef("pk"), state=Delivery.State.UNKNOWN)
-    open_mailings = Mailing.objects.filter(~Q(state=Mailing.State.FINISHED) | Exists(unknown)).values_list(
-        "pk", flat=True
-    )
-    return sum((recover_issue(pk) for pk in open_mailings), start=Recovered())
+    # One that has ended may hold unknown rows, and the report that settles them may have come before they were; one
+    # that was cancelled may hold rows that a worker had in its hands.
+    deliveries = Delivery.objects.filter(issue=OuterRef("pk"))
+    loose = Exists(deliveries.filter(state__in=[*Delivery.UNFINISHED, Delivery.State.UNKNOWN]))
+    begun = [Mailing.State.FROZEN, Mailing.State.SENDING, Mailing.State.PAUSED]
+    open_mailings = Mailing.objects.filter(Q(state__in=begun) | loose).values_list("pk", flat=True)
+    found = sum((recover_issue(pk) for pk in open_mailings), start=Recovered())
+    return found + Recovered(certified=issue_missing())
 
 
 def recover_issue(issue: int) -> Recovered:
-    """Sweep one issue's ledger: four or five indexed statements, whatever its size."""
-    return Recovered(
+    """Sweep one issue's ledger: a handful of indexed statements, whatever its size."""
+    found = Recovered(
         claims=ledger.reap_claims(issue=issue),
         unknown=ledger.reap_sending(issue=issue),
         settled=settle_reported(issue),
+        cancelled=ledger.cancel(issue=issue),
+        reopened=int(reopen(issue)),
         woken=ledger.wake(issue=issue),
         finished=int(ledger.finish_mailing(issue=issue)),
     )
+    if found.finished:
+        issue_certificate(Issue.objects.get(pk=issue))
+    return found
 
 
 def unfinished_issues() -> list[int]:

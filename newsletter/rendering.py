@@ -48,7 +48,7 @@ _INVISIBLE = re.compile(
 )
 # First characters of what a provider may read as its own syntax: {{ }} {% %} {# #} {$ <% %> *| |* [[ ]] [% %] %x%
 _SYNTAX = re.compile(
-    r"\{(?=[{%#$])|[}%#](?=\})|<(?=%)|%(?=>)|\*(?=\|)|\|(?=\*)|\[(?=[\[%])|[\]%](?=\])|%(?=[A-Za-z_][\w.-]*%)"
+    r"\{(?=[{%#$])|[}%#](?=\})|<(?=%)|%(?=>)|\*(?=\|)|\|(?=\*)|\[(?=[\[%])|[\]%](?=\])|%(?=[A-Za-z_][\w.:-]*%)"
 )
 _SLOT = re.compile("ihop-(token|greeting)-slot")
 _CLEANER = nh3.Cleaner(

@@ -3,8 +3,9 @@
 import logging
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
-from newsletter import daily
+from newsletter import daily, stopping
 from newsletter.models import Issue
 from newsletter.recovery import unfinished_issues
 from newsletter.sending import drain
@@ -14,6 +15,12 @@ logger = logging.getLogger(__name__)
 
 SLICE = 120  # seconds one task sends before it hands on, far below the broker's visibility timeout
 HANDS = 2  # send tasks per issue and tick: as many workers as a small machine has cores
+
+
+@worker_shutting_down.connect
+def stop_in_good_order(**kwargs: object) -> None:
+    """A deployment ends this worker: what is begun is handed over and recorded, the rest goes back at once."""
+    stopping.ask()
 
 
 @shared_task
@@ -38,5 +45,5 @@ def do_daily() -> None:
 def send_issue(issue_id: int) -> None:
     """Send a slice of an issue. What is left is found by the next tick, or by the task it leaves behind."""
     issue = Issue.objects.get(pk=issue_id)
-    sent = drain(issue, seconds=SLICE)
+    sent = drain(issue, seconds=SLICE, patient=True)
     logger.info("issue %s: %s deliveries ended, left: %s %s", issue.period, sent.finished, sent.left, sent.trouble)

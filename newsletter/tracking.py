@@ -146,7 +146,7 @@ def settle_reported(issue: int) -> int:
     proofs = ((PROOF_OF_SENDING, Delivery.State.SENT), (PROOF_OF_REFUSAL, Delivery.State.FAILED))
     return sum(
         unknown.filter(Exists(ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=kinds))).update(
-            state=state, reason="provider reported it", finished_at=timezone.now()
+            state=state, reason=f"{ledger.SETTLED}provider reported it", finished_at=timezone.now()
         )
         for kinds, state in proofs
     )
@@ -174,7 +174,9 @@ def _reported_delivery(metadata: dict[str, Any], message_id: str | None) -> Deli
     ours = str(metadata.get("delivery", ""))
     if ours.isascii() and ours.isdigit() and len(ours) < 19:
         return deliveries.filter(pk=int(ours)).first()
-    return deliveries.filter(message_id=message_id).first() if message_id else None
+    # Some providers give all messages of one call the same id: only one that is unmistakable counts.
+    found = list(deliveries.filter(message_id=message_id)[:2]) if message_id else []
+    return found[0] if len(found) == 1 else None
 
 
 def _natural_key(provider: str, event_type: str, event_id: str | None, *rest: object) -> str:

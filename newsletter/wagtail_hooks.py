@@ -7,7 +7,7 @@ from django.urls import URLPattern, path, reverse
 from wagtail import hooks
 from wagtail.admin import widgets
 from wagtail.admin.menu import MenuItem
-from wagtail.log_actions import LogActionRegistry
+from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 
 from newsletter.models import ENewsPage, Issue
@@ -19,6 +19,7 @@ def admin_urls() -> list[URLPattern]:
     return [
         path("e-news/", desk.issues, name="newsletter_issues"),
         path("e-news/<int:issue_id>/report/", desk.issue_report, name="newsletter_report"),
+        path("e-news/<int:issue_id>/certificate/", desk.issue_certificate, name="newsletter_certificate"),
     ]
 
 
@@ -45,11 +46,26 @@ def newest_issue_first(parent_page: Page, pages: Any, request: HttpRequest) -> A
     return pages
 
 
+class Reasoned(LogFormatter):
+    """An act whose reason is part of the message."""
+
+    def format_message(self, log_entry: Any) -> str:
+        return self.message.format(**log_entry.data)
+
+
 @hooks.register("register_log_actions")
 def log_actions(actions: LogActionRegistry) -> None:
     actions.register_action("newsletter.compile", "Compile the e-news", "Compiled from the directory")
     actions.register_action("newsletter.approve", "Approve the e-news", "Approved for sending")
     actions.register_action("newsletter.freeze", "Freeze the e-news", "Editions and recipients frozen")
     actions.register_action("newsletter.send", "Send the e-news", "Sending started")
+    actions.register_action("newsletter.resume", "Resume the e-news", "Sending resumed")
+    actions.register_action("newsletter.certify", "Seal the certificate", "Certificate issued")
     actions.register_action("newsletter.totals", "Keep totals only", "Opens and clicks turned into totals")
     actions.register_action("newsletter.daily", "Do the day's work", "Retention and the yearly question done")
+    for action, label, message in (
+        ("newsletter.pause", "Pause the e-news", "Sending paused: {reason}"),
+        ("newsletter.cancel", "Cancel the e-news", "Sending cancelled: {reason}"),
+        ("newsletter.decide", "Decide on unknown deliveries", "{count} unknown deliveries: {choice} ({reason})"),
+    ):
+        actions.register_action(action)(type("Act", (Reasoned,), {"label": label, "message": message}))

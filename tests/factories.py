@@ -12,7 +12,7 @@ from cms.site import directory_page
 from membership.addresses import address_hash
 from membership.models import Member, Subscription, Suppression, User
 from newsletter.compiling import archive_page
-from newsletter.models import Delivery, Issue, Item
+from newsletter.models import Delivery, Issue, Item, Mailing
 
 PERIOD = "2026-10"
 KINDS = {
@@ -153,6 +153,11 @@ def approved_issue(period: str = PERIOD) -> Issue:
         entry(Kind.SERVICE, title="For health in the North East", sectors=["health"], regions=["north-east"]),
     ]
     return issue(period, pages=pages, live=True)
+
+
+def sent(of: Issue) -> Mailing:
+    """A mailing that has come to its end, without any delivery."""
+    return Mailing.objects.create(issue=of, state=Mailing.State.FINISHED, finished_at=timezone.now())
 
 
 def states(of: Issue) -> dict[str, int]:

@@ -257,6 +257,11 @@ ACCOUNT_MAIL_BEHIND_ANSWER = EMAIL_PROVIDER != "file"
 # --- Sending (newsletter) -------------------------------------------------------------------------
 SENDING_ARMED = env.bool("SENDING_ARMED", default=True)  # a restored copy starts with this off
 SEND_RATE_PER_SECOND = env.float("SEND_RATE_PER_SECOND", default=0.0)  # 0 = as fast as the provider takes it
+# Of all workers together, and of one recipient domain: “nhs.net=5,*=20” (* = any other; empty = no limit).
+SEND_DOMAIN_RATES = env("SEND_DOMAIN_RATES", default="")
+SEND_PER_DAY = env.int("SEND_PER_DAY", default=0)  # warm-up cap of a new sender; 0 = none
+SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=4)  # to the SMTP server, per process
+SEND_CALLS = env.int("SEND_CALLS", default=25)  # API calls under way at once, per process
 SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=300)
 SEND_MAX_ATTEMPTS = env.int("SEND_MAX_ATTEMPTS", default=5)
 APPROVER_MUST_DIFFER = env.bool("APPROVER_MUST_DIFFER", default=True)

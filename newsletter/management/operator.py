@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from newsletter.compiling import IssueError
+from newsletter.draining import Sent
 from newsletter.models import Issue
 from newsletter.periods import Period
 from newsletter.rendering import RenderError
-from newsletter.sending import Sent
 from newsletter.transports.base import TransportUnavailable
 
 # What an operator can put right; anything else is a fault of ours and keeps its traceback.

@@ -1,12 +1,15 @@
 from newsletter.models.delivery import AgedToken, Delivery
-from newsletter.models.edition import Edition, EditionAudience, EditionItem, Link
+from newsletter.models.edition import Edition, EditionAudience, EditionItem, Link, Prepared
 from newsletter.models.engagement import Hit, ProviderEvent
+from newsletter.models.flow import DayCount, Pace, Throttle
 from newsletter.models.issue import ENewsPage, Issue, Item
-from newsletter.models.mailing import Mailing
+from newsletter.models.mailing import CertificateRecord, Mailing
 from newsletter.models.settings import NewsletterSettings
 
 __all__ = [
     "AgedToken",
+    "CertificateRecord",
+    "DayCount",
     "Delivery",
     "ENewsPage",
     "Edition",
@@ -18,5 +21,8 @@ __all__ = [
     "Link",
     "Mailing",
     "NewsletterSettings",
+    "Pace",
+    "Prepared",
     "ProviderEvent",
+    "Throttle",
 ]

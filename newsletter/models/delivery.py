@@ -2,7 +2,7 @@
 
     pending -> claimed (lease) -> sending -> sent | retry_wait | failed | skipped | unknown
 
-The moves themselves are in `newsletter/ledger.py`; nothing else may change a state.
+The moves themselves are in `newsletter/ledger/`; nothing else may change a state.
 """
 
 import uuid
@@ -34,21 +34,29 @@ class Delivery(models.Model):
 
     UNFINISHED = (State.PENDING, State.CLAIMED, State.SENDING, State.RETRY_WAIT)
 
-    issue = models.ForeignKey("newsletter.Issue", on_delete=models.PROTECT, related_name="deliveries")
-    edition = models.ForeignKey("newsletter.Edition", null=True, on_delete=models.PROTECT, related_name="deliveries")
+    # No index of their own for these three: those below serve, and each index is written four times per row.
+    issue = models.ForeignKey("newsletter.Issue", on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    edition = models.ForeignKey(
+        "newsletter.Edition", null=True, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     # Empty once the member has been erased or the ledger has aged: the count stays, the person goes.
-    member = models.ForeignKey("membership.Member", null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    member = models.ForeignKey(
+        "membership.Member", null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     # Why it was skipped, failed, waits or is unknown: a short code or sentence, never an address.
     reason = models.CharField(max_length=200, blank=True)
     # What the token in the mail's links is made from, and its hash once it is on its way (`tokens.py`).
     nonce = models.UUIDField(default=uuid.uuid4, editable=False)
-    token_hash = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001  unique
+    token_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001  unique
     # Fencing: only the worker that holds this attempt may move the row on.
     attempt = models.UUIDField(null=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, editable=False)
+    # When, and to which provider, it was last handed over: an unknown one may be repeated there under its key (ADR 5).
+    handed_at = models.DateTimeField(null=True, editable=False)
+    provider = models.CharField(max_length=20, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     message_id = models.CharField(max_length=200, blank=True)  # the provider's own, where it gives one
 
@@ -57,7 +65,11 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(fields=["issue", "member"], name="delivery_one_per_issue_and_member"),
+            models.UniqueConstraint(fields=["member", "issue"], name="delivery_one_per_issue_and_member"),
+            # Partial: a row that has not been handed over yet costs this index nothing.
+            models.UniqueConstraint(
+                fields=["token_hash"], condition=Q(token_hash__isnull=False), name="delivery_token_once"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     state__in=["pending", "claimed", "sending", "sent", "retry_wait", "failed", "skipped", "unknown"]

@@ -22,6 +22,22 @@ class Edition(models.Model):
         return f"Edition {self.number}: {self.label}"
 
 
+class Prepared(models.Model):
+    """The finished message of an edition in one variant, encoded once, with its slots (`skeletons.py`)."""
+
+    edition = models.ForeignKey(Edition, on_delete=models.CASCADE, related_name="prepared")
+    clicks = models.BooleanField()  # links lead through /l/…, for readers who agreed to have clicks measured
+    opens = models.BooleanField()  # holds a pixel, for readers who agreed to have opens measured
+    content = models.BinaryField()  # bytes of the MIME message; slots stand as NUL name NUL
+    content_hash = models.CharField(max_length=64)  # SHA-256 of content
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["edition", "clicks", "opens"], name="prepared_once_per_variant")]
+
+    def __str__(self) -> str:
+        return f"Prepared {self.pk} of edition {self.edition_id}"
+
+
 class EditionItem(models.Model):
     """The place of an item in an edition."""
 

@@ -38,8 +38,9 @@ class ENewsPage(Page):
 
 class IssueQuerySet(PageQuerySet):
     def sent(self) -> "IssueQuerySet":
-        """Issues whose sending has come to its end: what the public archive shows."""
-        return self.filter(mailing__state=Mailing.State.FINISHED)
+        """Issues whose sending has come to its end: what the public archive shows. One that was opened again, because
+        a late retry or a decision needs sending, stays."""
+        return self.filter(mailing__finished_at__isnull=False).exclude(mailing__state=Mailing.State.CANCELLED)
 
 
 class Presenter(Protocol):
@@ -100,7 +101,7 @@ class Issue(Page):
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the web version, once it has been sent."""
         mailing = self.get_mailing()
-        if not mailing or mailing.state != Mailing.State.FINISHED:
+        if not mailing or not mailing.is_out:
             raise Http404
         return self.presenter.web_version(request, self)
 

@@ -24,6 +24,8 @@ class Mailing(models.Model):
     frozen_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # Why it does not go on, in words for the operator: who paused or cancelled it, or what the circuit breaker saw.
+    held_because = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
@@ -35,3 +37,24 @@ class Mailing(models.Model):
 
     def __str__(self) -> str:
         return f"Mailing {self.pk} ({self.state})"
+
+    @property
+    def is_out(self) -> bool:
+        """Whether its sending has come to its end once."""
+        return bool(self.finished_at) and self.state != self.State.CANCELLED
+
+
+class CertificateRecord(models.Model):
+    """The certificate as it was when the mailing finished, sealed: a later change of the ledger shows. Append-only."""
+
+    issue = models.ForeignKey("newsletter.Issue", on_delete=models.PROTECT, related_name="certificates")
+    issued_at = models.DateTimeField(default=timezone.now)
+    counts = models.JSONField()  # what `certify_issue` printed then
+    digest = models.CharField(max_length=64)  # SHA-256 over the ledger's rows (`certificate.py`)
+    signature = models.CharField(max_length=200)  # of counts and digest, with SECRET_KEY
+
+    class Meta:
+        indexes = [models.Index(fields=["issue", "issued_at"], name="certificate_of_issue")]
+
+    def __str__(self) -> str:
+        return f"Certificate {self.pk} of issue {self.issue_id}"

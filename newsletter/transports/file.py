@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from newsletter.transports.base import Outcome, Outgoing, Result, TransportUnavailable
@@ -10,6 +10,8 @@ from newsletter.transports.base import Outcome, Outgoing, Result, TransportUnava
 
 class FileTransport:
     """Writes each message to `<folder>/<issue>-<delivery>.eml`: the same delivery twice is still one file."""
+
+    name = "file"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -23,11 +25,11 @@ class FileTransport:
         except OSError as error:
             raise self._unavailable(error) from error
 
-    def send(self, messages: Sequence[Outgoing]) -> Iterator[Outcome]:
+    def send(self, messages: Iterable[Outgoing]) -> Iterator[Outcome]:
         """Write each message, yielding SENT once its file is in place.
 
-        Raises TransportUnavailable when a file cannot be written (disk full, no permission): that message and
-        those after it were then not handed over.
+        Raises TransportUnavailable when a file cannot be written (disk full, no permission): that message was then
+        not handed over.
         """
         for message in messages:
             try:

@@ -16,7 +16,7 @@ import requests
 import urllib3.exceptions
 from anymail.message import AnymailStatus
 
-from newsletter.transports.base import Result
+from newsletter.transports.base import Outcome, Result
 
 LONGEST_WAIT = 86400  # seconds; whoever asks for more is not believed
 ACCEPTED = {"sent", "queued"}
@@ -39,6 +39,7 @@ NEVER_LEFT_BOTO = {  # botocore may not be installed: known by name
     "CredentialRetrievalError",
     "NoRegionError",
 }
+SLOW_DOWN = {420, 429}  # 420 is SparkPost's: hourly or daily limit reached
 REFUSES_US = {401, 402, 403, 404}  # key, payment, permission, sender domain or endpoint: never one recipient's fault
 # Amazon SES answers 400 to these.
 THROTTLED_SES = {"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"}
@@ -64,18 +65,31 @@ class Verdict:
     reason: str = ""
     message_id: str = ""
     retry_after: float | None = None
+    throttled: bool = False
     refuses_us: bool = False
+
+    def outcome(self, delivery: int) -> Outcome:
+        return Outcome(delivery, self.result, self.reason, self.message_id, self.retry_after, self.throttled)
 
 
 def judge_status(
-    status: AnymailStatus, *, invents_failures: bool = False, accepted_status: int | None = None, keyed: bool = False
+    status: AnymailStatus,
+    *,
+    only: str | None = None,
+    invents_failures: bool = False,
+    accepted_status: int | None = None,
+    keyed: bool = False,
 ) -> Verdict:
-    """Judge what the reply said of our one recipient.
+    """Judge what the reply said of a recipient: of the address `only`, else of the only one there was.
 
     `invents_failures`: Anymail says “failed” when the reply does not name the recipient. `accepted_status`: the
     only HTTP status that means acceptance, where Anymail takes any 2xx for it. `keyed`: see `judge_error`.
     """
-    found = status.recipients.values()
+    # A call for one person is judged by whatever it names: providers respell addresses in their replies.
+    if only is None:
+        found = list(status.recipients.values())
+    else:
+        found = [status.recipients[only]] if only in status.recipients else []
     code = getattr(status.esp_response, "status_code", None)
     accepted = [one for one in found if one.status in ACCEPTED]
     if accepted and (code is None or 200 <= code < 300):
@@ -97,7 +111,8 @@ def judge_error(error: Exception, *, keyed: bool = False) -> Verdict:
     """Judge an error of a call that was made. Raises NothingLeft when no connection came about.
 
     `keyed`: the call carried an idempotency key, so a complaint about the key means that it was known already and
-    says nothing about what became of the message.
+    says nothing about what became of the message: the first call may be under way, or may have failed. A repeat that
+    is answered like the first call needs no rule of its own: the provider's id in it proves that it was accepted.
     """
     causes = list(_causes(error))
     answers = (getattr(one, "response", None) for one in causes)
@@ -117,8 +132,8 @@ def judge_error(error: Exception, *, keyed: bool = False) -> Verdict:
 
 def _judge_http(code: int, headers: Mapping[str, str], body: str, *, keyed: bool) -> Verdict:
     reason = f"http-{code}"
-    if code == 429:
-        return Verdict(Result.RETRY, reason, retry_after=parse_retry_after(headers.get("Retry-After", "")))
+    if code in SLOW_DOWN:
+        return _slow_down(reason, headers.get("Retry-After", ""))
     if keyed and (code == 409 or (code in {400, 422} and ("duplicate" in body or "idempoten" in body.lower()))):
         return Verdict(Result.UNKNOWN, f"idempotency-key-known: {reason}")
     if code in REFUSES_US:
@@ -137,10 +152,14 @@ def _judge_ses(answer: Mapping[str, Any]) -> Verdict:
     code, headers = about.get("HTTPStatusCode", 0), about.get("HTTPHeaders", {})
     reason = f"http-{code} {name}" if name.isalnum() else f"http-{code}"
     if name in THROTTLED_SES:
-        return Verdict(Result.RETRY, reason, retry_after=parse_retry_after(headers.get("retry-after", "")))
+        return _slow_down(reason, headers.get("retry-after", ""))
     if name in REFUSES_US_SES:
         return Verdict(Result.RETRY, reason, refuses_us=True)
     return _judge_http(code, headers, "", keyed=False)
+
+
+def _slow_down(reason: str, retry_after: str) -> Verdict:
+    return Verdict(Result.RETRY, reason, retry_after=parse_retry_after(retry_after), throttled=True)
 
 
 def parse_retry_after(text: str) -> float | None:

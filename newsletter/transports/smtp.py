@@ -1,32 +1,35 @@
-"""Hands messages to an SMTP server step by step, so that the phase of every failure is known.
+"""Hands messages to an SMTP server over a few connections at once, worked in turn by one thread.
 
-Until the server has answered 354 and content begins to flow nothing can have been accepted (RFC 5321, 4.1.1.4):
-whatever fails before is safe to try again. Once content flows, only the server's final reply proves anything.
-Nothing is retried behind the caller's back but the envelope, once, on a fresh connection.
+While the server reads one message, or thinks about it, the next one's envelope is on its way over another
+connection: the waiting overlaps, and still every failure's phase is known (`smtp_connection`). Nothing is retried
+behind the caller's back but an envelope whose connection went, once, on a fresh connection.
 """
 
 import contextlib
-import re
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from functools import cached_property
 
-import idna
 from django.core.mail import DNS_NAME
 
 from newsletter.transports.base import Outcome, Outgoing, Result, TransportUnavailable
+from newsletter.transports.smtp_connection import Connection, Lost, Parcel, SecureConnection, ascii_domain, pack
 
-CLOSING = 421  # "service not available, closing transmission channel": may come in answer to any command
-_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=\s|$)")  # RFC 3463; all of a reply that is safe to keep
-_QUEUED_AS = re.compile(rb"queued as ([A-Za-z0-9._-]{4,64})(?=\s|$)")  # Postfix, and those who imitate it
-
-
-class _Lost(Exception):
-    """The connection went before any content was sent: nothing was accepted."""
+PAUSE = 0.25  # seconds: whoever takes that long to find the next message should not keep others in the air meanwhile
+REFUSED_PAUSE = 30  # seconds without asking for one more connection after one was refused
+GOODBYE = 2  # seconds a server may take to answer QUIT
+# Not every Exception: Celery's soft time limit is one, and may strike while a message is built.
+UNBUILDABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class SmtpTransport:
-    """One kept connection to one SMTP server. `timeout` is in seconds; `sender` is offered once by `check()`."""
+    """Keeps up to `connections` connections to one SMTP server, each opened when it is first needed.
+
+    `timeout` is in seconds; `sender` is offered once by `check()`.
+    """
 
     def __init__(
         self,
@@ -39,13 +42,19 @@ class SmtpTransport:
         use_ssl: bool = False,
         timeout: float = 30,
         sender: str = "",
+        connections: int = 4,
+        name: str = "smtp",
     ) -> None:
+        self.name = name
         self._host, self._port = host, port
         self._user, self._password = user, password
         self._use_tls, self._use_ssl = use_tls, use_ssl
         self._timeout = timeout
         self._sender = sender
-        self._smtp: smtplib.SMTP | None = None
+        self._connections = max(1, connections)
+        self._idle: deque[Connection] = deque()
+        self._under_way: deque[tuple[Connection, Parcel]] = deque()  # the one written to longest ago comes first
+        self._no_more_until = 0.0
 
     def check(self) -> None:
         """Connect, log in and offer our sender; raise TransportUnavailable when any of it is refused.
@@ -54,136 +63,155 @@ class SmtpTransport:
         would otherwise fail every member of an issue that has been frozen.
         """
         self.close()
-        smtp = self._connected()
+        connection = self._connected()
+        self._idle.append(connection)
         if not self._sender:
             return
         try:
-            code, _ = smtp.mail(_ascii_domain(self._sender))
-            smtp.rset()
+            code, _ = connection.mail(ascii_domain(self._sender))
+            connection.rset()
         except (OSError, ValueError) as error:
-            self._drop()
+            self._drop_all()
             raise self._unavailable("closed the connection", "try again in a while") from error
         if not 200 <= code < 300:
             raise self._unavailable(f"refuses our sender ({code})", "check NEWS_FROM and the user in EMAIL_URL")
 
-    def send(self, messages: Sequence[Outgoing]) -> Iterator[Outcome]:
-        """Hand over each message. Raises TransportUnavailable when no connection can be made for the next one."""
-        for message in messages:
-            yield self._hand_over(message)
+    def send(self, messages: Iterable[Outgoing]) -> Iterator[Outcome]:
+        """Hand each message over and say what became of it, in the order in which that turns out.
+
+        Up to `connections` messages are under way when the next is asked for; none while `messages` is slow to
+        come up with one (but for the first time it is), and none at the end. Raises TransportUnavailable when no
+        connection can be had for the message taken last, and none is left that has another under way. After any
+        other error, also one of the caller's, connections with a message under way are dropped, because their
+        conversation cannot be taken up again.
+        """
+        try:
+            asked = time.monotonic()
+            for message in messages:
+                slow = time.monotonic() - asked > PAUSE
+                yield from self._hand_over(message)
+                if slow:
+                    yield from self._finish()
+                asked = time.monotonic()
+            yield from self._finish()
+        finally:
+            self._drop_busy()
 
     def close(self) -> None:
         """Say goodbye; a server that has gone already does not matter."""
-        if self._smtp:
+        for connection in self._idle:
             with contextlib.suppress(OSError):
-                self._smtp.quit()
-        self._drop()
+                if connection.sock:
+                    connection.sock.settimeout(min(GOODBYE, self._timeout))
+                connection.quit()
+        self._drop_all()
 
-    def _hand_over(self, message: Outgoing) -> Outcome:
+    def _hand_over(self, message: Outgoing) -> Iterator[Outcome]:
+        """Begin this message, and bring others as much further as it takes to have a connection free for it."""
         try:
-            sender, recipient = _ascii_domain(message.sender), _ascii_domain(message.recipient)
-            content = message.as_bytes()
-        except Exception as error:  # a message that cannot be built must not stop the others
-            return Outcome(message.delivery, Result.FAILED, f"cannot-build-message: {type(error).__name__}")
-        for attempt in (1, 2):
+            parcel = pack(message)
+        except UNBUILDABLE as error:  # a message that cannot be built must not stop the others
+            yield Outcome(message.delivery, Result.FAILED, f"cannot-build-message: {type(error).__name__}")
+            return
+        connection = yield from self._free()
+        yield from self._begin(connection, parcel)
+
+    def _free(self) -> Generator[Outcome, None, Connection]:
+        """Return a connection with nothing under way: a kept one, one more, or the one that is done first."""
+        while not self._idle:
+            busy = len(self._under_way)
+            if not busy or (busy < self._connections and time.monotonic() >= self._no_more_until):
+                try:
+                    return self._connected()
+                except TransportUnavailable:
+                    if not busy:
+                        raise
+                    self._no_more_until = time.monotonic() + REFUSED_PAUSE  # go on with those we have
+            yield from self._proceed()
+        return self._idle.popleft()
+
+    def _begin(self, connection: Connection, parcel: Parcel, *, last: bool = False) -> Iterator[Outcome]:
+        self._under_way.append((connection, parcel))
+        try:
+            outcome = connection.begin(parcel, last=last)
+        except Lost as lost:
+            self._under_way.pop()
+            yield from self._once_more(parcel, lost)
+        else:
+            if outcome:
+                yield self._done(outcome)
+
+    def _proceed(self) -> Iterator[Outcome]:
+        """Take the message whose answer has been awaited longest one step further."""
+        connection, parcel = self._under_way[0]
+        try:
+            outcome = connection.proceed()
+        except Lost as lost:
+            self._under_way.popleft()
+            yield from self._once_more(parcel, lost)
+        else:
+            self._under_way.rotate(-1)
+            if outcome:
+                yield self._done(outcome)
+
+    def _once_more(self, parcel: Parcel, lost: Lost) -> Iterator[Outcome]:
+        """Begin a message that was lost with its connection on a fresh one, if that may help."""
+        if lost.try_again:
             try:
-                smtp = self._connected()
+                connection = self._connected()
             except TransportUnavailable:
-                if attempt == 1:
-                    raise
-                break
-            try:
-                return self._transaction(smtp, message.delivery, sender, recipient, content)
-            except _Lost:
-                self._drop()  # perhaps only the kept connection had grown too old: one fresh one is tried
-            except BaseException:
-                self._drop()  # a time limit struck half-way: the conversation cannot be taken up again
-                raise
-        return Outcome(message.delivery, Result.RETRY, "connection-lost-before-data")
-
-    def _transaction(self, smtp: smtplib.SMTP, delivery: int, sender: str, recipient: str, content: bytes) -> Outcome:
-        """Run MAIL, RCPT, DATA and the content. Raises _Lost as long as nothing can have been accepted."""
-        options = [f"SIZE={len(content)}"] if smtp.has_extn("size") else []
-        if not content.isascii() and smtp.has_extn("8bitmime"):
-            options.append("BODY=8BITMIME")
-        head = content.partition(b"\r\n\r\n")[0]
-        if not (sender.isascii() and recipient.isascii() and head.isascii()):
-            if not smtp.has_extn("smtputf8"):
-                return Outcome(delivery, Result.FAILED, "smtputf8-unsupported")
-            options.append("SMTPUTF8")
-        steps: tuple[tuple[str, Callable[[], tuple[int, bytes]], tuple[int, ...]], ...] = (
-            ("mail", lambda: smtp.mail(sender, options), (250,)),
-            ("rcpt", lambda: smtp.rcpt(recipient), (250, 251, 252)),
-            ("data", lambda: smtp.docmd("DATA"), (354,)),
-        )
-        try:
-            for phase, step, expected in steps:
-                code, reply = step()
-                if code == CLOSING:
-                    raise _Lost
-                if code not in expected:
-                    self._reset(smtp)
-                    result = Result.FAILED if 500 <= code < 600 else Result.RETRY
-                    return Outcome(delivery, result, _why(phase, code, reply))
-        except OSError as error:  # every smtplib error is one, too
-            raise _Lost from error
-        return self._content(smtp, delivery, content)
-
-    def _content(self, smtp: smtplib.SMTP, delivery: int, content: bytes) -> Outcome:
-        """Send the content and read the one reply that decides. From here on silence means UNKNOWN."""
-        try:
-            smtp.send(_stuffed(content))
-            code, reply = smtp.getreply()
-        except OSError:
-            self._drop()
-            return Outcome(delivery, Result.UNKNOWN, "connection-lost-after-data")
-        why = _why("content", code, reply)
-        if 200 <= code < 300:
-            queued = _QUEUED_AS.search(reply)
-            return Outcome(delivery, Result.SENT, message_id=queued[1].decode() if queued else "")
-        if code == CLOSING:
-            self._drop()
-        if 400 <= code < 500:
-            return Outcome(delivery, Result.RETRY, why)
-        if 500 <= code < 600:
-            return Outcome(delivery, Result.FAILED, why)
-        self._drop()  # whatever it is saying, it is not in answer to us
-        return Outcome(delivery, Result.UNKNOWN, why)
-
-    def _reset(self, smtp: smtplib.SMTP) -> None:
-        """Make the connection ready for the next message, or give it up."""
-        try:
-            code, _ = smtp.rset()
-        except OSError:
-            code = -1
-        if code != 250:
-            self._drop()
-
-    def _drop(self) -> None:
-        if self._smtp:
-            self._smtp.close()
-        self._smtp = None
-
-    def _connected(self) -> smtplib.SMTP:
-        if self._smtp:
-            return self._smtp
-        smtp: smtplib.SMTP | None = None
-        try:
-            context = ssl.create_default_context()
-            if self._use_ssl:
-                smtp = smtplib.SMTP_SSL(self._host, self._port, str(DNS_NAME), timeout=self._timeout, context=context)
+                pass
             else:
-                smtp = smtplib.SMTP(self._host, self._port, str(DNS_NAME), timeout=self._timeout)
+                yield from self._begin(connection, parcel, last=True)
+                return
+        yield Outcome(parcel.delivery, Result.RETRY, lost.reason, throttled=lost.throttled)
+
+    def _finish(self) -> Iterator[Outcome]:
+        while self._under_way:
+            yield from self._proceed()
+
+    def _done(self, outcome: Outcome) -> Outcome:
+        """Put the connection that was used last aside for another message, if it is still good."""
+        connection, _ = self._under_way.pop()
+        if connection.alive:
+            self._idle.append(connection)
+        return outcome
+
+    def _drop_busy(self) -> None:
+        for connection, _ in self._under_way:
+            connection.close()
+        self._under_way.clear()
+
+    def _drop_all(self) -> None:
+        self._drop_busy()
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    def _connected(self) -> Connection:
+        """Return a new connection, greeted, encrypted and logged in as asked for. Raises TransportUnavailable."""
+        connection: Connection | None = None
+        try:
+            if self._use_ssl:
+                connection = SecureConnection(
+                    self._host, self._port, str(DNS_NAME), timeout=self._timeout, context=self._trust
+                )
+            else:
+                connection = Connection(self._host, self._port, str(DNS_NAME), timeout=self._timeout)
             if self._use_tls:
-                smtp.starttls(context=context)
-            smtp.ehlo_or_helo_if_needed()
+                connection.starttls(context=self._trust)
+            connection.ehlo_or_helo_if_needed()
             if self._user:
-                smtp.login(self._user, self._password)
+                connection.login(self._user, self._password)
         except (OSError, ValueError) as error:
-            if smtp:
-                smtp.close()
+            if connection:
+                connection.close()
             raise self._refused(error) from error
-        self._smtp = smtp
-        return smtp
+        return connection
 
     def _refused(self, error: Exception) -> TransportUnavailable:
         """Say why no connection came about. The server's words are left out: they may repeat addresses."""
@@ -199,32 +227,3 @@ class SmtpTransport:
 
     def _unavailable(self, what: str, todo: str) -> TransportUnavailable:
         return TransportUnavailable(f"The SMTP server at {self._host}:{self._port} {what}: {todo}.")
-
-
-def _why(phase: str, code: int, reply: bytes) -> str:
-    """Return the reason as phase, code and enhanced code, such as “rcpt-550 5.1.1”; never the server's words."""
-    enhanced = _ENHANCED.match(reply)
-    return f"{phase}-{code} {enhanced[0].decode()}" if enhanced else f"{phase}-{code}"
-
-
-def _ascii_domain(address: str) -> str:
-    """Return the address with its domain in ASCII (IDNA 2008). Raises ValueError for one no command may hold."""
-    local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or re.search(r"[\x00-\x20\x7f<>]", address):
-        raise ValueError("not an address")
-    return address if domain.isascii() else f"{local}@{idna.encode(domain, uts46=True).decode()}"
-
-
-def _stuffed(content: bytes) -> bytes:
-    """Return the content as DATA wants it: CRLF line ends, leading full stops doubled, the closing full stop.
-
-    Bare CR or LF become CRLF: servers that take them for line ends could otherwise be shown a false end of content.
-    """
-    ends = content.count(b"\r\n")
-    if content.count(b"\n") != ends or content.count(b"\r") != ends:
-        content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
-    if not content.endswith(b"\r\n"):
-        content += b"\r\n"
-    if content.startswith(b"."):
-        content = b"." + content
-    return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"

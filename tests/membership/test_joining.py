@@ -169,7 +169,8 @@ def test_tampered_link_is_unknown(client, waiting, change):
 
 def test_welcome_leads_to_the_latest_issue(post, waiting, mailoutbox, settings):
     for period, state in (("2026-08", "finished"), ("2026-09", "finished"), ("2026-10", "sending")):
-        Mailing.objects.create(issue=issue(period, live=True), state=state)
+        ended = timezone.now() if state == "finished" else None
+        Mailing.objects.create(issue=issue(period, live=True), state=state, finished_at=ended)
     post(waiting, {})
     welcome = mailoutbox[-1]
     assert welcome.to == ["sam@example.org"]

@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from membership import services
 from membership.models import ConsentRecord, Subscription
-from newsletter.models import Mailing
 from tests import factories
 from tests.factories import region, sector, subscription
 
@@ -193,14 +192,14 @@ class TestPreview:
         assert "December 2026" in text
 
     def test_sent_issue_is_shown_when_there_is_nothing_newer(self, log_in, prepared):
-        Mailing.objects.create(issue=prepared, state=Mailing.State.FINISHED)
+        factories.sent(prepared)
         response = log_in(subscription()).get(PAGE)
         assert response.context["preview"].source == "sent"
         assert b"this is the latest issue, October 2026" in response.content
 
     @time_machine.travel("2026-11-10T12:00:00Z")
     def test_what_is_being_gathered_comes_before_what_was_sent(self, log_in, prepared):
-        Mailing.objects.create(issue=prepared, state=Mailing.State.FINISHED)
+        factories.sent(prepared)
         factories.entry(title="Fresh", published=timezone.now() - timedelta(days=2))
         response = log_in(subscription()).get(PAGE)
         assert self.titles(response) == {"Fresh"}

@@ -259,7 +259,9 @@ def test_link_of_an_earlier_year_is_no_longer_valid(client, question, sam, run):
 
 
 @pytest.mark.parametrize(
-    "token", ["garbage", "x:y:z", "%00", signing.dumps([1, 2]), signing.dumps("x", salt=yearly.SALT)]
+    "token",
+    ["garbage", "x:y:z", "%00", signing.dumps([1, 2]), signing.dumps("x", salt=yearly.SALT)],
+    ids=["garbage", "colons", "nul", "other salt", "other content"],  # the tokens hold the time
 )
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_any_other_link_is_unknown(client, question, token, method):

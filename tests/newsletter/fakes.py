@@ -1,7 +1,7 @@
 """A transport that only remembers, and ledgers to try it on."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,16 +30,18 @@ class RecordingTransport:
     answer: Callable[[Outgoing], Outcome] = accept
     down: str = ""  # why nothing can be sent at all
     taken: list[Outgoing] = field(default_factory=list)
-    calls: list[int] = field(default_factory=list)  # size of each group handed over
+    calls: list[int] = field(default_factory=list)  # how many messages each group took
+    name: str = "fake"
     closed: int = 0
 
     def check(self) -> None:
         if self.down:
             raise TransportUnavailable(self.down)
 
-    def send(self, messages: Sequence[Outgoing]) -> Iterator[Outcome]:
-        self.calls.append(len(messages))
+    def send(self, messages: Iterable[Outgoing]) -> Iterator[Outcome]:
+        self.calls.append(0)
         for message in messages:
+            self.calls[-1] += 1
             self.check()
             outcome = self.answer(message)
             if outcome.result in {Result.SENT, Result.UNKNOWN}:

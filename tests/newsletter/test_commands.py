@@ -12,8 +12,10 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from membership.models import Subscription
+from newsletter.certificate import issue_certificate
 from newsletter.models import Delivery, Issue, Mailing
 from newsletter.site import APPROVERS_GROUP
 from tests import factories
@@ -70,7 +72,9 @@ class TestJson:
         sent = run("send_issue", "2026-10", "--wait")
         assert list(sent)[: len(CERTIFICATE)] == CERTIFICATE
         assert (sent["frozen"], sent["sent"], sent["skipped"], sent["balanced"]) == (6, 4, 2, True)
-        assert run("certify_issue", "2026-10") == sent
+        certified = run("certify_issue", "2026-10")
+        assert {name: certified[name] for name in sent} == sent
+        assert (certified["sealed"], certified["changed"], certified["unknown_deliveries"]) == (True, False, [])
         assert len(list(own_outbox.glob("*.eml"))) == 4
         assert run("send_issue", "2026-10", "--wait") == sent
         assert len(list(own_outbox.glob("*.eml"))) == 4
@@ -119,6 +123,11 @@ class TestJson:
         ["approve_issue", "2026-09", "--by", "not an address"],
         ["approve_issue", "2026-09", "--by", "nobody@example.org"],
         ["approve_issue", "2026-09", "--by", "ada@example.org"],  # a member
+        ["pause_issue", "2026-10", "--reason", "not frozen yet"],
+        ["resume_issue", "2026-10"],
+        ["cancel_issue", "2026-10", "--reason", "not frozen yet"],
+        ["decide", "2026-10", "--treat-as-sent", "--reason", "nothing to decide"],
+        ["decide", "2026-01", "--send-again", "--reason", "no such issue"],
         ["make_members", "-1"],
         ["make_entries", "-1"],
     ],
@@ -177,6 +186,45 @@ class TestCertify:
         found, trouble = self.certify()
         assert (found["frozen"], found["sent"], found["balanced"]) == (3, 2, False)
         assert "add up" in trouble
+
+    def test_unknown_ones_are_named_and_decided(self, mailed):
+        pk = Delivery.objects.first().pk
+        Delivery.objects.filter(pk=pk).update(state="unknown", reason="test")
+        assert self.certify()[0]["unknown_deliveries"] == [pk]
+        assert run("decide", "2026-10", "--treat-as-sent", "--reason", "the provider's log shows it")["decided"] == 1
+        found, trouble = self.certify()
+        assert (found["sent"], found["unknown_deliveries"], trouble) == (3, [], "")
+
+    def test_editions_add_up(self, mailed):
+        Delivery.objects.filter(pk=Delivery.objects.first().pk).update(edition=None, state="skipped", reason="test")
+        first, none = self.certify()[0]["editions"]
+        assert (first["number"], first["total"], first["sent"]) == (1, 2, 2)
+        assert (none["number"], none["total"], none["skipped"]) == (None, 1, 1)
+
+    def test_sealed_ledger_that_was_changed_is_trouble(self, mailed):
+        assert self.certify()[0]["sealed"] is None
+        Mailing.objects.update(state="finished", finished_at=timezone.now())
+        record = issue_certificate(mailed)
+        found, trouble = self.certify()
+        assert (found["sealed"], found["changed"], found["digest"], trouble) == (True, False, record.digest, "")
+        Delivery.objects.filter(pk=Delivery.objects.first().pk).update(state="failed", reason="test")
+        found, trouble = self.certify()
+        assert (found["sealed"], found["changed"], found["balanced"]) == (False, True, True)
+        assert "behind the back" in trouble
+
+
+def test_certificate_on_a_terminal_draws_states_and_names_what_is_unknown(db, capsys):
+    issue = open_mailing([factories.subscription() for _ in range(24)])
+    first, *others = Delivery.objects.order_by("pk")
+    Delivery.objects.filter(pk__in=[row.pk for row in others]).update(state="unknown", reason="no answer")
+    Delivery.objects.filter(pk=first.pk).update(state="sent")
+    with pytest.raises(CommandError, match="23 deliveries need a decision"):
+        call_command("certify_issue", issue.period)
+    text = capsys.readouterr().out
+    assert "█" * 24 in text
+    assert "no answer" in text
+    assert "and 3 more" in text
+    assert "Not sealed yet" in text
 
 
 @pytest.mark.parametrize("title", ["[new] Guide", "Guide [/b] for all", "50 % [link=x]"])

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from cms.models import Kind
 from newsletter.compiling import Compiled, IssueError, compile_issue
-from newsletter.models import Issue, Item, Mailing, NewsletterSettings
+from newsletter.models import Issue, Item, NewsletterSettings
 from newsletter.periods import Period
 from tests import factories
 
@@ -249,7 +249,7 @@ class TestAgain:
         """It could be unpublished, but nobody would ever be mailed what is put into it now."""
         factories.entry()
         issue = compile_issue(OCTOBER).issue
-        Mailing.objects.create(issue=issue, state=Mailing.State.FINISHED)
+        factories.sent(issue)
         factories.entry(title="Late", published=london(2026, 10, 31))
         with pytest.raises(IssueError):
             compile_issue(OCTOBER)

@@ -9,7 +9,7 @@ from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import ledger
 from newsletter.models import Delivery
-from newsletter.tokens import token_hash
+from newsletter.tokens import delivery_token, token_hash
 from newsletter.tracking import find_delivery
 from tests import factories
 from tests.newsletter.fakes import erase, expire_leases, open_mailing, set_mailing
@@ -72,7 +72,7 @@ class TestMarkSending:
         assert marked.skipped == 0
 
     def test_keeps_only_the_hash_of_the_token(self, issue):
-        assert find_delivery(ledger.delivery_token(rows(issue)[0].nonce)) is None
+        assert find_delivery(delivery_token(rows(issue)[0].nonce)) is None
         ready = mark(issue).ready[0]
         row = rows(issue)[0]
         assert row.token_hash == token_hash(ready.token) != ready.token

@@ -166,7 +166,7 @@ class TestSettling:
         row = rows(issue)[0]
         assert ledger.settle(delivery=row.pk, state=State.SENT, reason="provider reported delivered") == 1
         assert ledger.settle(delivery=row.pk, state=State.FAILED, reason="again") == 0
-        assert (rows(issue)[0].state, rows(issue)[0].reason) == (State.SENT, "provider reported delivered")
+        assert (rows(issue)[0].state, rows(issue)[0].reason) == (State.SENT, "settled: provider reported delivered")
 
     @pytest.mark.parametrize("state", [state for state in State if state not in {State.UNKNOWN, State.SENDING}])
     def test_changes_nothing_but_unknown(self, issue, state):

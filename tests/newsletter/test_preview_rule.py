@@ -15,7 +15,7 @@ from membership import saving
 from membership.audiences import audience_of
 from membership.models import Subscription
 from newsletter.freezing import freeze
-from newsletter.models import Item, Mailing, NewsletterSettings
+from newsletter.models import Item, NewsletterSettings
 from newsletter.periods import Period
 from newsletter.previewing import Source, Upcoming, being_gathered
 from tests import factories
@@ -89,7 +89,7 @@ def test_preview_is_what_freeze_gives(entries, earlier, members, month, limit):
     with undone(), time_machine.travel("2026-10-01T09:00:00Z", tick=False):
         NewsletterSettings.objects.update_or_create(defaults={"items_per_edition": limit})
         sent = make_issue("2026-07", earlier)
-        Mailing.objects.create(issue=sent, state=Mailing.State.FINISHED)
+        factories.sent(sent)
         issue = make_issue(month, entries, first=100)
         people = []
         for each in members:
@@ -138,7 +138,7 @@ class TestWhichIssue:
 
     def test_draft_left_lying_behind_a_sent_issue_is_none(self, issue):
         factories.issue("2026-05", pages=[])
-        Mailing.objects.create(issue=issue, state=Mailing.State.FINISHED)
+        factories.sent(issue)
         with time_machine.travel("2026-11-20T09:00:00Z", tick=False):
             upcoming = Upcoming()
         assert (upcoming.source, upcoming.period) == (Source.SENT, issue.month)

@@ -26,7 +26,7 @@ def first_of_january():
 
 def sent_issue(period, pages):
     issue = factories.issue(period, pages=pages, live=True)
-    Mailing.objects.create(issue=issue, state=Mailing.State.FINISHED)
+    factories.sent(issue)
     return issue
 
 

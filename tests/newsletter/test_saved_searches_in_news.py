@@ -140,9 +140,8 @@ def test_each_distinct_search_is_asked_once(issue):
 
 
 def test_quarterly_readers_find_in_the_whole_quarter(issue):
-    from newsletter.models import Mailing
 
-    Mailing.objects.create(issue=issue, state=Mailing.State.FINISHED)
+    factories.sent(issue)
     december = factories.issue("2026-12", pages=[factories.entry(title="New")], live=True)
     one = member("q=visits", frequency="quarterly")
     freeze(december)

@@ -8,7 +8,7 @@ import pytest
 
 from membership import services
 from membership.models import ConsentRecord
-from newsletter import ledger, sending
+from newsletter import draining, handover, ledger
 from newsletter.certificate import certify
 from newsletter.models import Delivery, Mailing
 from newsletter.recovery import recover_issue
@@ -85,7 +85,7 @@ class TestBeingStopped:
         def broken(self, edition, variant):
             raise RuntimeError("no skeleton")
 
-        monkeypatch.setattr(sending.Workshop, "skeleton", broken)
+        monkeypatch.setattr(draining.Workshop, "skeleton", broken)
         with suppress(RuntimeError):
             drain(crowd, transport=RecordingTransport())
         expire_leases(crowd)
@@ -103,7 +103,7 @@ class TestBeingStopped:
 
     def test_death_before_recording_leaves_the_group_unknown(self, crowd, monkeypatch):
         """As after kill -9: nothing of what the process knew is written down."""
-        monkeypatch.setattr(sending.Batch, "_record", lambda *args: None)
+        monkeypatch.setattr(handover.Handover, "_record", lambda *args: None)
         first = RecordingTransport(fakes.after(49, raising(KeyboardInterrupt())))
         with pytest.raises(KeyboardInterrupt):
             drain(crowd, transport=first)
@@ -115,7 +115,7 @@ class TestBeingStopped:
         assert never_twice(first, second)
         unknown = set(Delivery.objects.filter(state="unknown").values_list("pk", flat=True))
         assert {message.delivery for message in first.taken} <= unknown
-        assert len(unknown) <= sending.GROUP
+        assert len(unknown) <= draining.GROUP
         assert certify(crowd).balanced
 
 
@@ -151,7 +151,7 @@ class TestChangesDuringASend:
     def test_group_that_is_too_slow_for_its_lease_is_cut_and_gives_the_rest_back(self, crowd, monkeypatch, settings):
         settings.SEND_LEASE_SECONDS = 300
         clock = SimpleNamespace(now=0.0)
-        monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda seconds: None))
+        monkeypatch.setattr(draining, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=lambda seconds: None))
 
         def ten_seconds_each(message):
             clock.now += 10

@@ -11,11 +11,13 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter import skeletons
 from newsletter.freezing import freeze
-from newsletter.models import Delivery, Edition, Link, Mailing
+from newsletter.models import Delivery, Edition, Link, Mailing, Prepared
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
-from newsletter.skeletons import Message, Variant, Workshop, greeting_for
+from newsletter.skeletons import Altered, Message, Variant, Workshop, greeting_for
 from newsletter.tokens import delivery_token
+from newsletter.transports.wire import on_the_wire
 
 TOKEN = delivery_token(uuid.UUID(int=7))
 SITE = "http://localhost:8000"
@@ -193,6 +195,7 @@ class TestHeaders:
     )
     def test_any_subject_arrives_as_it_was_written(self, workshop, edition, subject):
         Edition.objects.filter(pk=edition.pk).update(subject=subject)
+        Prepared.objects.all().delete()
         content = message(workshop, edition).as_bytes()
         assert body_lines(content)
         assert content.partition(b"\r\n\r\n")[0].isascii()
@@ -208,6 +211,7 @@ class TestHeaders:
     )
     def test_sender_is_one_address_with_its_name(self, issue, edition, settings, sender, name):
         settings.NEWS_FROM = sender
+        Prepared.objects.all().delete()
         mail = parsed(message(Workshop(issue), edition).as_bytes())
         (only,) = mail["From"].addresses
         assert (only.display_name, only.addr_spec) == (name, "news@example.org")
@@ -280,9 +284,44 @@ bodies = st.lists(st.sampled_from([*PIECES, TOKEN_SLOT, GREETING_SLOT]), max_siz
 def test_any_content_survives_its_encoding(workshop, text, page, name):
     edition = Edition(issue=workshop.issue, subject="Any", html=page, text=text, content_hash="1" * 64)
     skeleton = workshop.build(edition, Variant())
-    content = skeleton.message(delivery=1, address="ada@example.org", first_name=name, token=TOKEN).as_bytes()
+    made = skeleton.message(delivery=1, address="ada@example.org", first_name=name, token=TOKEN)
+    content = made.as_bytes()
     assert too_long(content) == []
+    assert skeleton.is_wire_clean
+    assert made.as_wire() == on_the_wire(content)
     mail, greeting = parsed(content), greeting_for(name)
     for subtype, source, said in (("plain", text, greeting), ("html", page, html.escape(greeting))):
         body = mail.get_body((subtype,)).get_content().replace("\r\n", "\n")
         assert body == source.replace(TOKEN_SLOT, TOKEN).replace(GREETING_SLOT, said)
+
+
+class TestWhatIsStored:
+    def test_every_edition_is_prepared_when_the_issue_is_frozen(self, issue, edition):
+        prepared = Prepared.objects.filter(edition__issue=issue, clicks=False, opens=False)
+        assert prepared.count() == issue.editions.count()
+
+    def test_a_variant_is_prepared_once_when_it_is_first_needed(self, issue, edition, django_assert_num_queries):
+        first = message(Workshop(issue), edition, VARIANTS[3]).as_bytes()
+        workshop = Workshop(issue)
+        with django_assert_num_queries(1):
+            again = [message(workshop, edition, VARIANTS[3]).as_bytes() for _ in range(3)]
+        assert again == [first] * 3
+        assert Prepared.objects.filter(edition=edition, clicks=True, opens=True).count() == 1
+
+    def test_another_process_sends_what_was_prepared_whatever_its_settings_say(self, issue, edition, settings):
+        before = message(Workshop(issue), edition).as_bytes()
+        settings.SITE_URL = "https://elsewhere.example.org"
+        assert message(Workshop(issue), edition).as_bytes() == before
+
+    def test_what_was_altered_in_the_database_is_not_sent(self, issue, edition):
+        stored = Prepared.objects.get(edition=edition, clicks=False, opens=False)
+        stored.content = bytes(stored.content).replace(b"Dear", b"Oh dear").replace(b"i-HOP", b"o-HIP")
+        stored.save()
+        with pytest.raises(Altered, match="do not send"):
+            message(Workshop(issue), edition)
+
+    def test_memory_holds_a_bounded_number_of_skeletons(self, issue, edition, monkeypatch):
+        monkeypatch.setattr(skeletons, "KEPT", 2)
+        workshop = Workshop(issue)
+        contents = [message(workshop, edition, variant).as_bytes() for variant in VARIANTS * 2]
+        assert contents[:4] == contents[4:]

@@ -185,7 +185,7 @@ class TestSettling:
     def test_proof_that_it_was_taken_settles_unknown_as_sent(self, issue, kind):
         report(payload(kind, in_doubt(issue)))
         delivery = Delivery.objects.get()
-        assert (delivery.state, delivery.reason[:17]) == ("sent", "provider reported")
+        assert (delivery.state, delivery.reason[:26]) == ("sent", "settled: provider reported")
 
     def test_proof_that_it_was_refused_settles_unknown_as_failed(self, issue):
         report(payload("Bounce", in_doubt(issue), Type="Blocked"))

@@ -7,10 +7,12 @@ import socketserver
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, Self
+from urllib.parse import parse_qs
 
 Fault = Literal["", "reset-before-reading", "reset-after-reading", "close-after-reading", "half-a-reply", "hang"]
 
@@ -41,11 +43,18 @@ class Request:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def form(self) -> dict[str, list[str]]:
+        return parse_qs(self.body.decode(), keep_blank_values=True)
+
 
 class HttpServer:
-    """Answers each POST with the next reply of its script, and with `usual` once the script is over."""
+    """Answers each POST with the next reply of its script, and with `usual` once the script is over.
 
-    def __init__(self, usual: Reply) -> None:
+    `usual` may be a function of the request. A script is for one call at a time.
+    """
+
+    def __init__(self, usual: Reply | Callable[[Request], Reply]) -> None:
         self.usual = usual
         self.script: deque[Reply] = deque()
         self.requests: list[Request] = []
@@ -58,8 +67,10 @@ class HttpServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/"
 
-    def next_reply(self) -> Reply:
-        return self.script.popleft() if self.script else self.usual
+    def reply_to(self, request: Request) -> Reply:
+        if self.script:
+            return self.script.popleft()
+        return self.usual(request) if callable(self.usual) else self.usual
 
     def hang(self) -> None:
         self._stopped.wait(30)
@@ -100,8 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         owner = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        owner.requests.append(Request(self.path, self.headers, body))
-        reply = owner.next_reply()
+        request = Request(self.path, self.headers, body)
+        owner.requests.append(request)
+        reply = owner.reply_to(request)
         match reply.fault:
             case "hang":
                 owner.hang()

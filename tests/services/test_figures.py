@@ -9,7 +9,7 @@ from tests.services.conftest import ROOT
 
 def test_ten_thousand_members_in_forty_editions() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench", "--members", "10000"],
+        [sys.executable, "-m", "benchmarks.figures", "--members", "10000"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -19,7 +19,7 @@ class Sink:
     def __init__(self, report: Path) -> None:
         self.report = report
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.smtp_sink", "--report", str(report)],
+            [sys.executable, "-m", "benchmarks.simulators.smtp", "--report", str(report)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,

@@ -3,13 +3,13 @@
 import logging
 import re
 import socket
+import uuid
 from urllib.parse import unquote_plus
 
 import pytest
 
 from newsletter.providers import PROVIDERS
 from newsletter.transports import anymail as transport_module
-from newsletter.transports.anymail import idempotency_key
 from newsletter.transports.base import Outcome, Result, TransportUnavailable
 from tests.newsletter.transports import UNSUBSCRIBE, BrokenLetter, Letter
 from tests.newsletter.transports.replies import FOUR, TAKEN, outcome_of
@@ -125,17 +125,42 @@ def test_resend_gets_a_key_of_its_own_for_each_delivery_and_the_same_when_tried_
     provider_server.usual = TAKEN["resend"]
     letters = [Letter(delivery=1), Letter(delivery=2), Letter(delivery=1)]
     list(transport_for("resend").send(letters))
-    assert idempotency_key(letters[0], "<same>") != idempotency_key(letters[1], "<same>")
     first, second, again = (request.headers["Idempotency-Key"] for request in provider_server.requests)
-    assert first == again == idempotency_key(letters[0], "<1.2026-10@ihop.example.org>")
-    assert second not in {None, first}
+    assert uuid.UUID(first) != uuid.UUID(second)
+    assert again == first
+    assert provider_server.requests[2].body == provider_server.requests[0].body
+
+
+def test_an_idempotency_key_outlives_the_process_and_is_not_shared_with_another_installation(
+    provider_server, transport_for
+):
+    provider_server.usual = TAKEN["resend"]
+    outcome_of(transport_for("resend"))
+    outcome_of(transport_for("resend"))
+    here, later = (request.headers["Idempotency-Key"] for request in provider_server.requests)
+    assert here == later == "f7ab9a55-ae16-588c-9811-eecb2a59b6ae"
+    outcome_of(transport_for("resend"), Elsewhere())
+    assert provider_server.requests[-1].headers["Idempotency-Key"] != here
+
+
+class Elsewhere(Letter):
+    """The same delivery of the same issue, from another domain."""
+
+    @property
+    def batch_key(self):
+        return "elsewhere"
+
+    def template(self, placeholder):
+        message = super().template(placeholder)
+        message.replace_header("Message-ID", f"<{placeholder('delivery')}.2026-10@other.example.org>")
+        return message
 
 
 def test_brevo_gets_its_key_in_the_message(provider_server, transport_for):
     provider_server.usual = TAKEN["brevo"]
     outcome_of(transport_for("brevo"))
     (request,) = provider_server.requests
-    assert request.json["headers"]["idempotencyKey"] == idempotency_key(Letter(), "<7.2026-10@ihop.example.org>")
+    assert uuid.UUID(request.json["headers"]["idempotencyKey"])
     assert request.headers["Idempotency-Key"] is None
 
 
@@ -164,9 +189,13 @@ class InjectedLetter(Letter):
         super().__init__()
         object.__setattr__(self, "injected", (header, control))
 
-    def as_email(self):
+    @property
+    def batch_key(self):
+        return self.injected
+
+    def template(self, placeholder):
         header, control = self.injected
-        message = super().as_email()
+        message = super().template(placeholder)
         message.__class__ = type("Lax", (type(message),), {})
         headers = [(name, f"a{control}b" if name == header else value) for name, value in message._headers]
         message.policy = message.policy.clone(header_factory=lambda name, value: value)
@@ -180,17 +209,10 @@ class InjectedLetter(Letter):
 )
 def test_an_address_that_is_not_one_address_fails(provider_server, transport_for, address):
     provider_server.usual = TAKEN["mailgun"]
-    outcome = outcome_of(transport_for("mailgun"), RecipientLetter(recipient=address))
+    outcome = outcome_of(transport_for("mailgun"), Letter(recipient=address))
     assert outcome.result == Result.FAILED
     assert outcome.reason.startswith("cannot-build-message: ")
     assert provider_server.requests == []
-
-
-class RecipientLetter(Letter):
-    """One whose To header is fine, whatever the recipient."""
-
-    def as_email(self):
-        return Letter().as_email()
 
 
 def test_a_message_that_cannot_be_built_does_not_stop_the_others(provider_server, transport_for):
@@ -203,7 +225,7 @@ def test_a_message_that_cannot_be_built_does_not_stop_the_others(provider_server
 def test_what_a_backend_cannot_do_fails_that_message_before_anything_leaves(provider_server, transport_for):
     provider_server.usual = TAKEN["scaleway"]
     eai, plain = transport_for("scaleway", IGNORE_UNSUPPORTED_FEATURES=True).send(
-        [RecipientLetter(delivery=1, recipient="jörg@example.org"), Letter()]
+        [Letter(delivery=1, recipient="jörg@example.org"), Letter()]
     )
     assert eai == Outcome(1, Result.FAILED, "cannot-build-message: AnymailUnsupportedFeature")
     assert plain.result == Result.SENT

@@ -49,7 +49,7 @@ def test_429_says_when_to_come_back(provider_server, transport_for, name):
     provider_server.script.append(Reply(429, {}, {"Retry-After": "17"}))
     provider_server.usual = TAKEN[name]
     waiting, sent = transport_for(name).send([Letter(delivery=1), Letter(delivery=2)])
-    assert waiting == Outcome(1, Result.RETRY, "http-429", retry_after=17.0)
+    assert waiting == Outcome(1, Result.RETRY, "http-429", retry_after=17.0, throttled=True)
     assert sent.result == Result.SENT
 
 

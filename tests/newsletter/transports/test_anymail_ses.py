@@ -2,11 +2,13 @@
 
 import json
 import sys
+import threading
+import time
 from types import ModuleType
 
 import pytest
 
-from newsletter.providers import provider
+from newsletter.providers import get_transport, provider
 from newsletter.transports.anymail import AnymailTransport
 from newsletter.transports.base import Outcome, Result, TransportUnavailable
 from tests.newsletter.transports import UNSUBSCRIBE, Letter
@@ -47,9 +49,18 @@ def ses(monkeypatch, settings):
         answer = {"MessageId": "ses-1"}
         calls = []
         client_params = None
+        making = threading.Lock()
+        made_at_once = 0
+        clients = 0
 
         def client(self, service, **params):
+            if not Ses.making.acquire(blocking=False):
+                Ses.made_at_once += 1
+                return self
+            time.sleep(0.01)  # long enough for another thread to come in between, if it can
             Ses.client_params = params
+            Ses.clients += 1
+            Ses.making.release()
             return self
 
         def send_email(self, **call):
@@ -92,19 +103,30 @@ def test_ses_gets_the_whole_message_and_never_retries(ses, settings):
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (BotoError("TooManyRequestsException", 400, {"retry-after": "3"}), (Result.RETRY, 3.0)),
-        (BotoError("MessageRejected"), (Result.FAILED, None)),
-        (BotoError("AccountSuspendedException"), (Result.RETRY, None)),
-        (BotoError("InternalFailure", 500), (Result.UNKNOWN, None)),
-        (ReadTimeoutError(), (Result.UNKNOWN, None)),
-        (BotoError(), (Result.UNKNOWN, None)),
+        (BotoError("TooManyRequestsException", 400, {"retry-after": "3"}), (Result.RETRY, 3.0, True)),
+        (BotoError("Throttling"), (Result.RETRY, None, True)),
+        (BotoError("MessageRejected"), (Result.FAILED, None, False)),
+        (BotoError("AccountSuspendedException"), (Result.RETRY, None, False)),
+        (BotoError("InternalFailure", 500), (Result.UNKNOWN, None, False)),
+        (ReadTimeoutError(), (Result.UNKNOWN, None, False)),
+        (BotoError(), (Result.UNKNOWN, None, False)),
     ],
 )
 def test_ses_errors_are_judged_by_their_code(ses, error, outcome):
     ses.answer = error
     got = next(AnymailTransport(provider("amazon_ses")).send([Letter()]))
-    assert (got.result, got.retry_after) == outcome
+    assert (got.result, got.retry_after, got.throttled) == outcome
     assert "@" not in got.reason
+
+
+def test_ses_clients_are_made_one_after_another(ses, settings):
+    settings.EMAIL_PROVIDER, settings.SEND_CALLS = "amazon_ses", 4
+    transport = get_transport()
+    letters = [Letter(delivery=number) for number in range(1, 9)]
+    assert [one.result for one in transport.send(letters)] == [Result.SENT] * 8
+    transport.close()
+    assert ses.clients > 1
+    assert ses.made_at_once == 0
 
 
 def test_ses_out_of_reach_hands_nothing_over(ses):

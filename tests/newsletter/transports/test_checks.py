@@ -164,3 +164,24 @@ def test_one_address_for_both_kinds_of_mail(mail):
 
 def test_provider_without_webhooks(mail):
     assert mail(EMAIL_PROVIDER="scaleway") == ["newsletter.W003"]
+
+
+def test_rates_by_domain(mail):
+    assert mail(SEND_DOMAIN_RATES="nhs.net=5, *=20") == []
+    assert mail(SEND_DOMAIN_RATES="nhs.net=fast") == ["newsletter.E010"]
+    assert "nhs.net=fast" in check_mail_settings()[0].msg
+
+
+@pytest.mark.parametrize(
+    ("name", "sound", "wrong"),
+    [
+        ("SEND_RATE_PER_SECOND", [0, 0.01, 14.0], [-1.0, 0.001, float("nan"), float("inf")]),
+        ("SEND_PER_DAY", [0, 500], [-1]),
+        ("SEND_CONNECTIONS", [1, 8], [0, -4]),
+        ("SEND_CALLS", [1, 32], [0, -4]),
+    ],
+)
+def test_numbers_of_flow_control(mail, name, sound, wrong):
+    assert [mail(**{name: value}) for value in sound] == [[] for _ in sound]
+    assert [mail(**{name: value}) for value in wrong] == [["newsletter.E011"] for _ in wrong]
+    assert name in check_mail_settings()[0].msg

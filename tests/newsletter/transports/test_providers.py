@@ -3,6 +3,7 @@
 import pkgutil
 import warnings
 from importlib import import_module
+from urllib.parse import unquote_plus
 
 import pytest
 from anymail import backends
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from newsletter.providers import PROVIDERS, RefusedProvider, UnknownProvider, get_transport, provider
 from newsletter.transports.anymail import AnymailTransport, make_backend
 from newsletter.transports.file import FileTransport
+from newsletter.transports.pool import Pool
 from newsletter.transports.smtp import SmtpTransport
 from tests.newsletter.transports import UNSUBSCRIBE, Letter
 from tests.servers.smtp import SmtpServer
@@ -76,9 +78,35 @@ def test_the_one_click_headers_are_in_what_is_posted(anymail, one):
 
 
 @pytest.mark.parametrize("one", OVER_HTTP, ids=named)
-def test_batch(anymail, one):
-    both = {"List-Unsubscribe": "<a>", "List-Unsubscribe-Post": "b"}
-    assert supports(one, merge_headers={"sam@example.org": both}) == one.batch
+def test_a_provider_that_merges_gets_all_that_is_personal_in_one_call(anymail, one):
+    people = ["sam@example.org", "pat@example.org"]
+    values = [f"{name}-of-{address}" for address in people for name in ("value", "header", "metadata")]
+    personal = {
+        "to": people,
+        "merge_data": {address: {"token": f"value-of-{address}"} for address in people},
+        "merge_headers": {address: {"List-Unsubscribe": f"header-of-{address}"} for address in people},
+        "merge_metadata": {address: {"delivery": f"metadata-of-{address}"} for address in people},
+    }
+    if one.merge:
+        posted = payload(one, **personal, esp_extra={**one.merge.esp_extra})
+        assert [value for value in values if value not in unquote_plus(posted)] == []
+    elif supports(one, **personal):
+        # Anymail would, but the provider fills no values into content that comes with the call, or is refused anyway.
+        assert one.name in {"brevo", "mailtrap", "mailjet", "unisender_go"}
+
+
+@pytest.mark.parametrize("one", ANYMAIL, ids=named)
+def test_a_provider_merges_or_there_is_a_reason(one):
+    assert bool(one.merge) != bool(one.one_by_one)
+
+
+def test_who_merges_has_no_key_has_metadata_and_is_not_refused():
+    merging = {one.name for one in ANYMAIL if one.merge}
+    assert merging == {"mailgun", "sendgrid", "sparkpost"}
+    for one in (provider(name) for name in merging):
+        # A batch in doubt could not be repeated under its key with the same members, and events find a delivery by
+        # the metadata when all of a batch share one message id.
+        assert (one.idempotency_header, one.metadata, one.one_click_headers) == (None, True, True)
 
 
 @pytest.mark.parametrize("one", OVER_HTTP, ids=named)
@@ -173,6 +201,14 @@ def test_the_transport_is_the_one_asked_for(settings, tmp_path):
     assert (tmp_path / "outbox").is_dir()
     settings.EMAIL_PROVIDER = "mailgun"
     assert isinstance(get_transport(), AnymailTransport)
+    settings.EMAIL_PROVIDER = "postmark"
+    assert isinstance(get_transport(), Pool)
+
+
+@pytest.mark.parametrize("one", [one for one in PROVIDERS.values() if one.one_click_headers], ids=named)
+def test_a_transport_goes_by_the_name_of_its_provider(settings, one):
+    settings.EMAIL_PROVIDER = one.name
+    assert get_transport().name == one.name
 
 
 @pytest.mark.parametrize("name", ["mailersend", "mailjet", "unisender_go"])

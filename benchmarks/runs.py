@@ -1,0 +1,207 @@
+"""One run: send the frozen issue while something goes wrong, bring it to its end, and count what came of it.
+
+The simulator counts what each recipient got, the ledger says how each delivery ended; `judge` lays one on the other.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from benchmarks.ground import Ground
+from benchmarks.simulators.control import HttpSimulator, Simulator
+
+LONGEST = 60.0  # seconds for one run
+REACHED_WITHIN = 15.0  # seconds for the moment at which something goes wrong; refusals may keep it from coming
+SLOW = {"smtp": "slow=0.1:0.02", "http": "slow=1:0.02"}  # so that a send lasts long enough to be struck half-way
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a run. Everything but the counts in the first line ought to be 0."""
+
+    frozen: int = 0
+    sent: int = 0
+    failed: int = 0
+    skipped: int = 0
+    unknown: int = 0  # at the very end
+    received: int = 0  # messages the simulator accepted for people of this issue
+    duplicates: int = 0  # people it accepted more than one for
+    lost: int = 0  # neither mailed nor in a named end state, or sent by the ledger and unseen by the simulator
+    mistaken: int = 0  # failed or skipped by the ledger, and mailed all the same
+    balanced: bool = False
+    finished: bool = False  # whether it came to its end in time
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def judge(ground: Ground, simulator: Simulator) -> Verdict:
+    """Compare the ledger with what the simulator accepted."""
+    from newsletter.certificate import certify
+    from newsletter.models import Delivery, Issue
+
+    State = Delivery.State
+    issue = Issue.objects.get(period=ground.period)
+    certificate = certify(issue)
+    accepted, bounced = simulator.accepted(), _bounced(simulator)
+    people = list(Delivery.objects.filter(issue=issue).values_list("state", "member__user__email"))
+    got = Counter({address: accepted[address] for _, address in people})
+    return Verdict(
+        frozen=certificate.frozen,
+        sent=certificate.states[State.SENT],
+        failed=certificate.states[State.FAILED],
+        skipped=certificate.states[State.SKIPPED],
+        unknown=certificate.states[State.UNKNOWN],
+        received=got.total(),
+        duplicates=sum(count > 1 for count in got.values()),
+        lost=sum(
+            state in Delivery.UNFINISHED or (state == State.SENT and not got[address] and address not in bounced)
+            for state, address in people
+        ),
+        mistaken=sum(state in {State.FAILED, State.SKIPPED} and got[address] > 0 for state, address in people),
+        balanced=certificate.balanced,
+        finished=not left_over(),
+    )
+
+
+def left_over() -> int:
+    """How many deliveries have not come to an end."""
+    from newsletter.models import Delivery
+
+    return Delivery.objects.unfinished().count()
+
+
+def unknown() -> int:
+    """How many deliveries nobody can prove either way."""
+    from newsletter.models import Delivery
+
+    return Delivery.objects.filter(state=Delivery.State.UNKNOWN).count()
+
+
+def reasons() -> dict[str, int]:
+    """Why deliveries are unknown, and how many each."""
+    from newsletter.models import Delivery
+
+    return dict(Counter(Delivery.objects.filter(state=Delivery.State.UNKNOWN).values_list("reason", flat=True)))
+
+
+def entitled() -> int:
+    """How many people are to get the issue."""
+    from newsletter.models import Delivery
+
+    return Delivery.objects.filter(state=Delivery.State.PENDING).count()
+
+
+def bring_to_an_end(ground: Ground, until: float) -> int:
+    """Do what the scheduler and an operator do until nothing is left to send. Returns how often sending was resumed.
+
+    Time is helped along: whoever waits to be tried again has waited long enough, and so has a provider that asked
+    for less.
+    """
+    from django.utils import timezone
+
+    from newsletter.models import Delivery, Mailing, Throttle
+
+    resumed = 0
+    while time.monotonic() < until:
+        ground.command("recover")
+        if not left_over():
+            break
+        if Mailing.objects.filter(state=Mailing.State.PAUSED).exists():
+            ground.command("resume_issue", ground.period)
+            resumed += 1
+        due = timezone.now() + timedelta(seconds=5)
+        Delivery.objects.filter(state=Delivery.State.RETRY_WAIT, next_attempt_at__gt=due).update(next_attempt_at=due)
+        Throttle.objects.filter(hold_until__lt=time.time()).update(rate=None)
+        ground.hand_over()
+        _wait_a_little(until)
+    return resumed
+
+
+def _wait_a_little(until: float) -> None:
+    """Give the workers half a second, or less when that is enough."""
+    until = min(until, time.monotonic() + 0.5)
+    while time.monotonic() < until and left_over():
+        time.sleep(0.1)
+
+
+def killed_run(ground: Ground, *, seed: int, misbehave: str = "") -> dict[str, Any]:
+    """Send, kill -9 one or both workers at a moment that the seed chooses, and bring it to its end.
+
+    With an HTTP provider its events follow; what the provider has never heard of is then sent again by decision.
+    """
+    chance, began = Random(seed), time.monotonic()
+    until = began + LONGEST
+    ground.reset()
+    with ground.simulator(misbehave=",".join(filter(None, [SLOW[ground.provider], misbehave])), seed=seed) as simulator:
+        people = entitled()
+        victims = chance.sample(range(len(ground.workers)), chance.randint(1, len(ground.workers)))
+        moment, pause = chance.randrange(people), chance.uniform(0, 0.05)
+        ground.command("send_issue", ground.period)
+        ground.hand_over()
+        simulator.reached(moment, REACHED_WITHIN)
+        time.sleep(pause)
+        for victim in victims:
+            ground.workers[victim].kill()
+        at_the_kill = simulator.accepted().total()
+        ground.replace_workers()
+        resumed = bring_to_an_end(ground, until)
+        doubts: dict[str, Any] = {"in_doubt": unknown(), "because": reasons()}
+        if isinstance(simulator, HttpSimulator):
+            doubts |= _settle(ground, simulator, until)
+        verdict = judge(ground, simulator)
+    told = {"seed": seed, "misbehave": misbehave, "people": people, "moment": moment, "at_the_kill": at_the_kill}
+    end = {"resumed": resumed, "seconds": round(time.monotonic() - began, 1)}
+    return told | {"killed": len(victims)} | doubts | verdict.as_dict() | end
+
+
+def _settle(ground: Ground, simulator: HttpSimulator, until: float) -> dict[str, Any]:
+    """Have the provider report, and decide what it has never heard of, until nothing is unknown.
+
+    Returns what the webhook answered to the reports, and how much the first of them left unknown.
+    """
+    answered: Counter[str] = Counter(simulator.send_events(ground.webhook, times=2, reversed=True))
+    never_asked = unknown()
+    while unknown() and time.monotonic() < until:
+        reason = "the provider has never heard of them"
+        ground.command("decide", ground.period, "--send-again", "--reason", reason)
+        bring_to_an_end(ground, until)
+        if unknown():
+            answered += Counter(simulator.send_events(ground.webhook))
+    return {"events": dict(answered), "never_asked": never_asked}
+
+
+def faulty_run(ground: Ground, strike: Callable[[Ground, Simulator], dict[str, Any]]) -> dict[str, Any]:
+    """Start the workers on the issue, let `strike` do its worst, and bring it to its end."""
+    began = time.monotonic()
+    until = began + LONGEST
+    ground.reset()
+    with ground.simulator(misbehave=SLOW[ground.provider], seed=0) as simulator:
+        found = strike(ground, simulator)
+        bring_to_an_end(ground, until)
+        return found | judge(ground, simulator).as_dict() | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def start(ground: Ground, simulator: Simulator, *, accepted: int) -> None:
+    """Hand the issue to the workers, and return when so many messages have been accepted."""
+    ground.command("send_issue", ground.period)
+    ground.hand_over()
+    if not simulator.reached(accepted, REACHED_WITHIN):
+        raise TimeoutError("nothing was sent")
+
+
+def end(ground: Ground, number: int = signal.SIGTERM, seconds: float = 5.0) -> Sequence[bool]:
+    """Send every worker a signal; say of each whether it has ended in good order within so many seconds."""
+    for worker in ground.workers:
+        worker.send(number)
+    return [worker.ends_within(seconds) and worker.code == 0 for worker in ground.workers]
+
+
+def _bounced(simulator: Simulator) -> set[str]:
+    """Whom the provider accepted a message for and then could not deliver it to."""
+    return set(simulator.counts()["refused"]) if isinstance(simulator, HttpSimulator) else set()

@@ -1,0 +1,47 @@
+"""Every move a delivery can make, each one conditional statement that may be run twice.
+
+    pending -> claimed (lease) -> sending -> sent | retry_wait | failed | skipped | unknown
+
+`marking` takes rows, `recording` ends them, `sweeping` sees to what was left behind. Their SQL is written by hand where
+the ORM cannot return what an update touched; what differs between SQLite and PostgreSQL is in `newsletter/sql.py`.
+Nothing here touches the network, and no lock outlives its statement.
+"""
+
+from newsletter.ledger.marking import Claimed, Marked, Ready, claim, lease_end, mark_repeating, mark_sending
+from newsletter.ledger.recording import PACED, SETTLED, finish, put_off, release, take_back
+from newsletter.ledger.sweeping import (
+    CANCELLED_AT_ONCE,
+    cancel,
+    finish_mailing,
+    next_turn,
+    reap_claims,
+    reap_sending,
+    send_again,
+    settle,
+    wake,
+)
+
+__all__ = [
+    "CANCELLED_AT_ONCE",
+    "PACED",
+    "SETTLED",
+    "Claimed",
+    "Marked",
+    "Ready",
+    "cancel",
+    "claim",
+    "finish",
+    "finish_mailing",
+    "lease_end",
+    "mark_repeating",
+    "mark_sending",
+    "next_turn",
+    "put_off",
+    "reap_claims",
+    "reap_sending",
+    "release",
+    "send_again",
+    "settle",
+    "take_back",
+    "wake",
+]

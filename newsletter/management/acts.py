@@ -1,0 +1,30 @@
+"""What the operator's acts share: who does it and why, for the issue's audit log."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from membership.addresses import normalise_address
+from membership.models import User
+from newsletter.management.operator import Error, IssueCommand
+
+
+class ActCommand(IssueCommand):
+    """A command that is written into an issue's audit log, with `--by` and, if the act needs one, `--reason`."""
+
+    needs_reason = True
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--by", metavar="EMAIL", help="whose act it is (default: nobody is named)")
+        if self.needs_reason:
+            parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the issue")
+
+    def actor(self, options: dict[str, Any]) -> User | None:
+        """The person named by `--by`, who must be one that may enter the admin."""
+        if options["by"] is None:
+            return None
+        person = User.objects.filter(email=normalise_address(options["by"]), is_active=True).first()
+        if not person or not person.has_perm("wagtailadmin.access_admin"):
+            raise Error("Nobody with that address works in the admin: name somebody who does, or leave --by out.")
+        return person

@@ -1,0 +1,69 @@
+"""Workers killed with SIGKILL at seeded moments, on PostgreSQL and Redis: nobody twice, nobody lost."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmarks.kills import IN_DOUBT, MISBEHAVIOURS
+from tests.services.conftest import ROOT
+
+SEEDS = 20
+
+
+def killed(*options: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", "--json", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.stdout.strip(), done.stderr
+    runs: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])["runs"]
+    return runs
+
+
+@pytest.fixture(scope="module")
+def smtp_runs() -> list[dict[str, Any]]:
+    return killed("--provider", "smtp", "--runs", str(SEEDS))
+
+
+@pytest.fixture(scope="module")
+def http_runs() -> list[dict[str, Any]]:
+    return killed("--provider", "http")
+
+
+def nobody_twice_nobody_lost(run: dict[str, Any]) -> bool:
+    accounted = run["sent"] + run["failed"] + run["skipped"] + run["unknown"] == run["frozen"]
+    return run["finished"] and run["balanced"] and accounted and not run["duplicates"] + run["lost"] + run["mistaken"]
+
+
+def test_each_seed_killed_somebody_in_the_middle_of_the_send(smtp_runs: list[dict[str, Any]]) -> None:
+    assert len(smtp_runs) == SEEDS
+    assert {run["killed"] for run in smtp_runs} == {1, 2}
+    assert sum(0 < run["at_the_kill"] < run["people"] for run in smtp_runs) > SEEDS / 2
+    assert max(run["in_doubt"] for run in smtp_runs) > 0
+
+
+@pytest.mark.parametrize("place", range(SEEDS))
+def test_killed_workers_over_smtp(place: int, smtp_runs: list[dict[str, Any]]) -> None:
+    run = smtp_runs[place]
+    assert nobody_twice_nobody_lost(run), run
+    assert run["unknown"] == run["in_doubt"] <= IN_DOUBT * run["killed"], run
+    assert run["sent"] <= run["received"] <= run["sent"] + run["unknown"], run
+
+
+@pytest.mark.parametrize("place", range(len(MISBEHAVIOURS)), ids=MISBEHAVIOURS)
+def test_killed_workers_and_a_provider_that_misbehaves(place: int, http_runs: list[dict[str, Any]]) -> None:
+    run = http_runs[place]
+    assert nobody_twice_nobody_lost(run), run
+    assert run["unknown"] == 0, run
+    assert run["never_asked"] <= IN_DOUBT * run["killed"], run
+    assert set(run["events"]) == {"200"}, run
+
+
+def test_events_settled_what_only_the_provider_knew(http_runs: list[dict[str, Any]]) -> None:
+    assert sum(run["in_doubt"] - run["never_asked"] for run in http_runs) > 0
