@@ -21,10 +21,11 @@ STEP = 20_000
 class Child:
     """One of these processes, seen from outside. Ended by its id when the context is left."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.children", *arguments],
             cwd=ROOT,
+            env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 EDITIONS = 40
+ITEMS = 17  # in each: a message of some 42 KB
 MEMORY_ALLOWED = 30  # MB above the start
 
 
@@ -55,7 +56,7 @@ def prepare(members: int) -> Any:
 
 
 def make_entries() -> None:
-    """So many entries that each audience gets one of its own, and eleven that everybody gets."""
+    """So many entries that each audience gets one of its own, and the others that everybody gets."""
     from cms.models import Region, Sector
     from newsletter.models import NewsletterSettings
 
@@ -65,9 +66,10 @@ def make_entries() -> None:
         page.sectors.set([sectors[number % len(sectors)]])
         page.regions.set([regions[number // len(sectors)]])
         page.save()
-    for number in range(11):
+    for number in range(ITEMS - 1):
         _entry(EDITIONS + number)
     chosen = NewsletterSettings.load()
+    chosen.items_per_edition = ITEMS
     chosen.announce_since = _period().first_day
     chosen.save()
 

@@ -23,7 +23,7 @@ SOON = domains.SOON  # seconds; a domain's slot nearer than this is booked, a la
 PATIENCE = 60.0  # seconds a worker may be told to wait for its grant, well within a lease
 CLAIM_SECONDS = 10.0  # worth of messages in a claim while a rate is in force: the look must not be long ago
 LOOK_EVERY = 5.0  # seconds between looks while a rate is in force, when a claim takes long
-MOST_UNKNOWN, MOST_FAILED = 10, 100  # without one message accepted in between: sending pauses
+MOST_UNKNOWN, MOST_FAILED = 60, 100  # without one accepted in between: more than one call of 50 people must go wrong
 
 ASKED_FOR_LESS = "The mail provider asked for less: sending goes on in {} seconds."
 OUT_OF_REACH = "The mail provider is out of reach: it is tried again in {} seconds."

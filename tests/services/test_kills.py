@@ -13,27 +13,39 @@ from tests.services.conftest import ROOT
 SEEDS = 20
 
 
-def killed(*options: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.kills", "--json", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.stdout.strip(), done.stderr
-    runs: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])["runs"]
-    return runs
+Runs = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def smtp_runs() -> list[dict[str, Any]]:
-    return killed("--provider", "smtp", "--runs", str(SEEDS))
+def both_providers() -> dict[str, Runs]:
+    """Both series side by side: each mostly waits for leases and timeouts."""
+    commands = {"smtp": ["--runs", str(SEEDS)], "http": []}
+    started = {
+        provider: subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.kills", "--json", "--provider", provider, *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for provider, options in commands.items()
+    }
+    found = {}
+    for provider, process in started.items():
+        out, err = process.communicate(timeout=1200)
+        assert out.strip(), err
+        found[provider] = json.loads(out.splitlines()[-1])["runs"]
+    return found
 
 
 @pytest.fixture(scope="module")
-def http_runs() -> list[dict[str, Any]]:
-    return killed("--provider", "http")
+def smtp_runs(both_providers: dict[str, Runs]) -> Runs:
+    return both_providers["smtp"]
+
+
+@pytest.fixture(scope="module")
+def http_runs(both_providers: dict[str, Runs]) -> Runs:
+    return both_providers["http"]
 
 
 def nobody_twice_nobody_lost(run: dict[str, Any]) -> bool:
@@ -41,7 +53,7 @@ def nobody_twice_nobody_lost(run: dict[str, Any]) -> bool:
     return run["finished"] and run["balanced"] and accounted and not run["duplicates"] + run["lost"] + run["mistaken"]
 
 
-def test_each_seed_killed_somebody_in_the_middle_of_the_send(smtp_runs: list[dict[str, Any]]) -> None:
+def test_each_seed_killed_somebody_in_the_middle_of_the_send(smtp_runs: Runs) -> None:
     assert len(smtp_runs) == SEEDS
     assert {run["killed"] for run in smtp_runs} == {1, 2}
     assert sum(0 < run["at_the_kill"] < run["people"] for run in smtp_runs) > SEEDS / 2
@@ -49,7 +61,7 @@ def test_each_seed_killed_somebody_in_the_middle_of_the_send(smtp_runs: list[dic
 
 
 @pytest.mark.parametrize("place", range(SEEDS))
-def test_killed_workers_over_smtp(place: int, smtp_runs: list[dict[str, Any]]) -> None:
+def test_killed_workers_over_smtp(place: int, smtp_runs: Runs) -> None:
     run = smtp_runs[place]
     assert nobody_twice_nobody_lost(run), run
     assert run["unknown"] == run["in_doubt"] <= IN_DOUBT * run["killed"], run
@@ -57,7 +69,7 @@ def test_killed_workers_over_smtp(place: int, smtp_runs: list[dict[str, Any]]) -
 
 
 @pytest.mark.parametrize("place", range(len(MISBEHAVIOURS)), ids=MISBEHAVIOURS)
-def test_killed_workers_and_a_provider_that_misbehaves(place: int, http_runs: list[dict[str, Any]]) -> None:
+def test_killed_workers_and_a_provider_that_misbehaves(place: int, http_runs: Runs) -> None:
     run = http_runs[place]
     assert nobody_twice_nobody_lost(run), run
     assert run["unknown"] == 0, run
@@ -65,5 +77,5 @@ def test_killed_workers_and_a_provider_that_misbehaves(place: int, http_runs: li
     assert set(run["events"]) == {"200"}, run
 
 
-def test_events_settled_what_only_the_provider_knew(http_runs: list[dict[str, Any]]) -> None:
+def test_events_settled_what_only_the_provider_knew(http_runs: Runs) -> None:
     assert sum(run["in_doubt"] - run["never_asked"] for run in http_runs) > 0
