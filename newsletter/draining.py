@@ -70,18 +70,25 @@ class Drain:
         self.open = True
 
     def run(self) -> Sent:
-        self._repeat_unknown()
-        emptied = False
-        while not self._is_over() and not emptied:
-            if self._is_held():
-                break
-            ledger.wake(issue=self.issue.pk)
-            emptied = not self._batch() and not self._comes_due_soon()
-        if emptied and not self.trouble and ledger.finish_mailing(issue=self.issue.pk):
-            issue_certificate(self.issue)
+        try:
+            emptied = self._send()
+        except Altered as error:
+            self._pause(str(error))
+        else:
+            if emptied and ledger.finish_mailing(issue=self.issue.pk):
+                issue_certificate(self.issue)
         return Sent(
             self.finished, left=Delivery.objects.filter(issue=self.issue).unfinished().exists(), trouble=self.trouble
         )
+
+    def _send(self) -> bool:
+        """Send batch after batch. Returns whether nothing was left to claim."""
+        self._repeat_unknown()
+        while not self._is_over() and not self._is_held():
+            ledger.wake(issue=self.issue.pk)
+            if not self._batch() and not self._comes_due_soon():
+                return not self.trouble
+        return False
 
     def _comes_due_soon(self) -> bool:
         """Wait for rows that their domain's rate has put off for a moment only. Returns whether there were any."""
@@ -144,11 +151,7 @@ class Drain:
             portion, rows = rows[: grant.count], rows[grant.count :]
             ready, skipped = self._mark(portion)
             handover = self._handover()
-            try:
-                ended = skipped + handover.send(ready)
-            except Altered as error:
-                self._pause(str(error))
-                return False
+            ended = skipped + handover.send(ready)
             self.flow.give_back(grant, len(portion) - len(handover.outcomes))
             self._learn(handover)
             self.finished += ended

@@ -49,13 +49,12 @@ def recover_issue(issue: int) -> Recovered:
         unknown=ledger.reap_sending(issue=issue),
         settled=settle_reported(issue),
         cancelled=ledger.cancel(issue=issue),
-        reopened=int(reopen(issue)),
         woken=ledger.wake(issue=issue),
         finished=int(ledger.finish_mailing(issue=issue)),
     )
     if found.finished:
         issue_certificate(Issue.objects.get(pk=issue))
-    return found
+    return found + Recovered(reopened=int(reopen(issue)))  # last: what is reopened has nothing unfinished yet
 
 
 def unfinished_issues() -> list[int]:
