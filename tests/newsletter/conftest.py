@@ -4,9 +4,22 @@ import pytest
 
 from newsletter.models import Issue
 from tests.newsletter.fakes import crowd_of, open_mailing
+from tests.newsletter.flows import Clock, flow_maker
 
 
 @pytest.fixture
 def crowd(db) -> Issue:
     """An issue being sent to 120 members: three groups of at most fifty."""
     return open_mailing(crowd_of(120))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that goes when it is told to."""
+    return Clock()
+
+
+@pytest.fixture
+def flow(settings, clock):
+    """A function that changes settings and makes the flow of one more worker."""
+    return flow_maker(settings, clock)

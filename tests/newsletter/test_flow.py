@@ -11,19 +11,9 @@ from newsletter import pacing
 from newsletter.flow import MOST_FAILED, MOST_UNKNOWN, PATIENCE, Breaker, Flow
 from newsletter.models import DayCount, Pace
 from newsletter.transports.base import Outcome, Result
-from tests.newsletter.flows import NOON, PROPERTY, Clock, flow_maker
+from tests.newsletter.flows import NOON, PROPERTY, Clock
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def flow(settings, clock):
-    return flow_maker(settings, clock)
 
 
 # --- Nothing set ---

@@ -11,19 +11,9 @@ from hypothesis import strategies as st
 from newsletter.domains import LATER, parse_domain_rates
 from newsletter.flow import SOON, Flow
 from newsletter.models import Pace
-from tests.newsletter.flows import NOON, PROPERTY, Clock, flow_maker
+from tests.newsletter.flows import NOON, PROPERTY, Clock
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def flow(settings, clock):
-    return flow_maker(settings, clock)
 
 
 def test_only_limited_domains_wait(flow, django_assert_num_queries):

@@ -4,19 +4,9 @@ import pytest
 
 from newsletter.flow import Flow
 from newsletter.models import Throttle
-from tests.newsletter.flows import NOON, Clock, flow_maker
+from tests.newsletter.flows import NOON
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def flow(settings, clock):
-    return flow_maker(settings, clock)
 
 
 # --- The provider asks for less ---

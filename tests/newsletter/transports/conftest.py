@@ -7,7 +7,9 @@ import pytest
 from newsletter.providers import PROVIDERS, provider
 from newsletter.transports.anymail import AnymailTransport
 from tests.newsletter.transports.replies import KEYS
+from tests.newsletter.transports.smtp import SmtpTransportTo
 from tests.servers.http import HttpServer, Reply
+from tests.servers.smtp import SmtpServer
 
 
 @pytest.fixture
@@ -50,3 +52,18 @@ def anymail(settings):
     keys = {f"{one.name.upper()}_{key}": "sesame" for one in PROVIDERS.values() for key in (*KEYS, "API_URL")}
     settings.ANYMAIL = keys | {"WEBHOOK_SECRET": "user:password"}
     return settings.ANYMAIL
+
+
+@pytest.fixture(params=["step by step", "pipelined"])
+def server(request):
+    """An SMTP server, once without and once with PIPELINING."""
+    more = ["PIPELINING"] if request.param == "pipelined" else []
+    with SmtpServer("SMTPUTF8", "8BITMIME", "SIZE 10485760", *more) as running:
+        yield running
+
+
+@pytest.fixture
+def transport(server):
+    """A transport that sends there."""
+    with SmtpTransportTo(server.port) as one:
+        yield one

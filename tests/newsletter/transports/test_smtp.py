@@ -11,19 +11,6 @@ from tests.newsletter.transports.smtp import SmtpTransportTo, outcome_of
 from tests.servers.smtp import CUT, DROP, HANG, TAKE_AND_DROP, SmtpServer
 
 
-@pytest.fixture(params=["step by step", "pipelined"])
-def server(request):
-    more = ["PIPELINING"] if request.param == "pipelined" else []
-    with SmtpServer("SMTPUTF8", "8BITMIME", "SIZE 10485760", *more) as running:
-        yield running
-
-
-@pytest.fixture
-def transport(server):
-    with SmtpTransportTo(server.port) as one:
-        yield one
-
-
 def test_accepted_with_the_id_of_the_queue(server, transport):
     assert outcome_of(transport) == Outcome(7, Result.SENT, message_id="4F2A")
     (accepted,) = server.accepted

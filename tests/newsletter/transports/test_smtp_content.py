@@ -13,19 +13,6 @@ from tests.newsletter.transports.smtp import SmtpTransportTo, outcome_of
 from tests.servers.smtp import SmtpServer
 
 
-@pytest.fixture(params=["step by step", "pipelined"])
-def server(request):
-    more = ["PIPELINING"] if request.param == "pipelined" else []
-    with SmtpServer("SMTPUTF8", "8BITMIME", "SIZE 10485760", *more) as running:
-        yield running
-
-
-@pytest.fixture
-def transport(server):
-    with SmtpTransportTo(server.port) as one:
-        yield one
-
-
 @pytest.mark.parametrize(
     ("text", "wire"),
     [
