@@ -84,7 +84,7 @@ class Postgres(Service):
             "-c",
             "listen_addresses=127.0.0.1",
             "-c",
-            "shared_buffers=64MB",
+            "shared_buffers=512MB",
         ]
         super().__init__(folder, [str(binaries / "postgres"), "-D", str(folder / "data"), *options], **how)
 

@@ -12,7 +12,7 @@ COLOURS = Style(background="white", plot_background="white", colors=("#1f5f5b", 
 PAGE = """# How fast sending is
 
 Written by `make bench` (`python -m benchmarks.bench --million --write`); do not edit by hand. {cores} cores,
-Python {python}, PostgreSQL {postgresql} with fsync on, mail to {sink} on the same machine, messages of {message_kb} KB.
+Python {python}, PostgreSQL {postgresql} with fsync on and 512 MB of shared buffers, mail to {sink} on the same machine, messages of {message_kb} KB.
 
 ![Messages a second: {picture}](images/performance.svg)
 

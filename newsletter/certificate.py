@@ -34,7 +34,7 @@ State = Delivery.State
 SKIPPED, UNKNOWN = State.SKIPPED.value, State.UNKNOWN.value  # plain text: they are compared a million times
 CLOSED = (Mailing.State.FINISHED, Mailing.State.CANCELLED)
 LISTED = 1000  # deliveries named one by one; the others are counted
-CHUNK = 10_000  # rows of the ledger held in memory at a time
+CHUNK = 2_000  # rows of the ledger held in memory at a time
 NO_EDITION = "Nothing in this issue was for them"
 
 # Deliveries by (edition id, state), edition None where the issue held nothing for somebody.

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from membership.models import Member
 from newsletter.ledger.recording import SETTLED
 from newsletter.models import Delivery, Mailing
 
@@ -50,11 +52,13 @@ def finish_mailing(*, issue: int) -> bool:
     """Close the mailing when nothing is left to do. Returns whether this call closed it."""
     if Delivery.objects.filter(issue=issue).unfinished().exists():
         return False
-    return bool(
-        Mailing.objects.filter(issue=issue, state=Mailing.State.SENDING).update(
-            state=Mailing.State.FINISHED, finished_at=timezone.now()
-        )
-    )
+    open_mailing = Mailing.objects.filter(issue=issue, state=Mailing.State.SENDING)
+    if not open_mailing.update(state=Mailing.State.FINISHED, finished_at=timezone.now()):
+        return False
+    # Whoever was erased at the very moment of the freeze: their number stood in a row that nobody could see yet.
+    people = Member.objects.filter(pk=OuterRef("member_id"))
+    Delivery.objects.filter(~Exists(people), issue=issue, member__isnull=False).update(member=None)
+    return True
 
 
 def cancel(*, issue: int) -> int:

@@ -34,14 +34,28 @@ class Delivery(models.Model):
 
     UNFINISHED = (State.PENDING, State.CLAIMED, State.SENDING, State.RETRY_WAIT)
 
-    # No index of their own for these three: those below serve, and each index is written four times per row.
-    issue = models.ForeignKey("newsletter.Issue", on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    # No index of their own for these three: those below serve, and each index is written four times per row. No foreign
+    # keys in the database either: checking them took more than half of a freeze, and somebody erased in that moment
+    # would have made all of it fail. Django protects issues and editions; `ledger.finish_mailing` forgets who has gone.
+    issue = models.ForeignKey(
+        "newsletter.Issue", on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
+    )
     edition = models.ForeignKey(
-        "newsletter.Edition", null=True, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+        "newsletter.Edition",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     # Empty once the member has been erased or the ledger has aged: the count stays, the person goes.
     member = models.ForeignKey(
-        "membership.Member", null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+        "membership.Member",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     # Why it was skipped, failed, waits or is unknown: a short code or sentence, never an address.

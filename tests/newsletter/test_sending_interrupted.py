@@ -136,6 +136,17 @@ class TestChangesDuringASend:
         assert never_twice(first, second)
         assert factories.states(crowd) == {"sent": 120}
 
+    def test_who_was_erased_at_the_moment_of_the_freeze_is_skipped_and_forgotten(self, crowd):
+        """The erasure could not see the row, the freeze still saw the person."""
+        row = Delivery.objects.order_by("pk").first()
+        Delivery.objects.filter(pk=row.pk).update(member_id=10**6)
+        transport = RecordingTransport()
+        drain(crowd, transport=transport)
+        row.refresh_from_db()
+        assert (row.state, row.reason, row.member_id) == ("skipped", "erased", None)
+        assert len(transport.taken) == 119
+        assert certify(crowd).proved
+
     def test_who_leaves_meanwhile_is_not_mailed(self, crowd):
         people = list(services.Subscription.objects.order_by("pk"))
 
