@@ -12,7 +12,8 @@ COLOURS = Style(background="white", plot_background="white", colors=("#1f5f5b", 
 PAGE = """# How fast sending is
 
 Written by `make bench` (`python -m benchmarks.bench --million --write`); do not edit by hand. {cores} cores,
-Python {python}, PostgreSQL {postgresql} with fsync on and 512 MB of shared buffers, mail to {sink} on the same machine, messages of {message_kb} KB.
+Python {python}, PostgreSQL {postgresql} with fsync on and 512 MB of shared buffers, mail to {sink} on the same
+machine, messages of {message_kb} KB.
 
 ![Messages a second: {picture}](images/performance.svg)
 
@@ -28,7 +29,8 @@ rates do not. smtp-sink itself takes only so many messages a second; two workers
 ## As the list grows
 
 One worker process. “Statements” are SQL statements for each 1,000 recipients, from the first claim to the sealed
-certificate; memory is the worker's resident memory after 20,000 recipients and at the end.
+certificate; memory is the worker's resident memory after 20,000 recipients, after the last, and once the certificate is
+sealed, which takes the same for any number.
 
 | members | freeze | rows/s | send | messages/s | per recipient | CPU of it | statements | memory |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -81,7 +83,7 @@ def _growth(one: dict[str, Any]) -> str:
         f"{one['microseconds_per_recipient']} µs",
         f"{one['cpu_microseconds_per_recipient']} µs",
         f"{one['statements_per_1000']}",
-        f"{one['memory_at_20000_mb']:.0f} → {one['memory_at_end_mb']:.0f} MB",
+        f"{one['memory_at_20000_mb']:.0f} → {one['memory_at_last_mb']:.0f} → {one['memory_at_end_mb']:.0f} MB",
     )
     return f"| {' | '.join(cells)} |"
 
