@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from playwright.sync_api import expect
 
+expect.set_options(timeout=20_000)  # milliseconds: a slow machine is no fault of ours
 ROOT = Path(__file__).resolve().parents[2]
 POSTGRES = "postgres://root@127.0.0.1:5432/test"
 REDIS = "redis://127.0.0.1:6379"

@@ -45,7 +45,7 @@ def test_an_editor_sees_the_mail_beside_the_issue_and_its_report(site: Site, pag
     page.locator("td.title a").click()
     page.get_by_label("Toggle preview").click()
     preview = page.frame_locator("iframe[src*='mode=email']").first
-    expect(preview.locator("h1")).to_contain_text("i-HOP", timeout=15_000)
+    expect(preview.locator("h1")).to_contain_text("i-HOP", timeout=45_000)
     typeface = preview.locator("h1").evaluate("node => getComputedStyle(node).fontFamily")
     assert "Charter" in typeface, "the mail's own styles apply in the preview"
     page.goto(f"{site.address}/admin/e-news/")

@@ -16,36 +16,28 @@ SEEDS = 20
 Runs = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def both_providers() -> dict[str, Runs]:
-    """Both series side by side: each mostly waits for leases and timeouts."""
-    commands = {"smtp": ["--runs", str(SEEDS)], "http": []}
-    started = {
-        provider: subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.kills", "--json", "--provider", provider, *options],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for provider, options in commands.items()
-    }
-    found = {}
-    for provider, process in started.items():
-        out, err = process.communicate(timeout=1200)
-        assert out.strip(), err
-        found[provider] = json.loads(out.splitlines()[-1])["runs"]
-    return found
+def killed(*options: str) -> Runs:
+    """One series. They run one after the other: side by side they would wait for each other's processors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", "--json", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
+    assert done.stdout.strip(), done.stderr
+    runs: Runs = json.loads(done.stdout.splitlines()[-1])["runs"]
+    return runs
 
 
 @pytest.fixture(scope="module")
-def smtp_runs(both_providers: dict[str, Runs]) -> Runs:
-    return both_providers["smtp"]
+def smtp_runs() -> Runs:
+    return killed("--provider", "smtp", "--runs", str(SEEDS))
 
 
 @pytest.fixture(scope="module")
-def http_runs(both_providers: dict[str, Runs]) -> Runs:
-    return both_providers["http"]
+def http_runs() -> Runs:
+    return killed("--provider", "http")
 
 
 def nobody_twice_nobody_lost(run: dict[str, Any]) -> bool:
