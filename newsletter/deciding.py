@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.db import transaction
-from django.utils import timezone
 from wagtail.log_actions import log
 
 from membership.models import User
@@ -63,7 +62,7 @@ def decide(
         if choice == Choice.SEND_AGAIN:
             ledger.send_again(issue=issue.pk, deliveries=some)
         else:
-            _treat_as_sent(some, reason)
+            ledger.treat_as_sent(deliveries=some, reason=reason)
     if choice == Choice.SEND_AGAIN:
         finished = Mailing.objects.filter(pk=issue.pk, state=Mailing.State.FINISHED)
         finished.update(state=Mailing.State.SENDING)
@@ -77,12 +76,6 @@ def _unknown(issue: Issue, deliveries: Sequence[int] | None) -> list[tuple[int, 
     unknown = Delivery.objects.select_for_update().filter(issue=issue, state=Delivery.State.UNKNOWN)
     named = [unknown] if deliveries is None else [unknown.filter(pk__in=some) for some in _slices(sorted(deliveries))]
     return [row for rows in named for row in rows.order_by("pk").values_list("pk", "member_id")]
-
-
-def _treat_as_sent(deliveries: Sequence[int], reason: str) -> None:
-    Delivery.objects.filter(pk__in=deliveries, state=Delivery.State.UNKNOWN).update(
-        state=Delivery.State.SENT, reason=f"decided: {reason}"[:200], finished_at=timezone.now()
-    )
 
 
 def _slices(pks: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -193,8 +193,8 @@ class Drain:
         def note(outcome: Outcome) -> None:
             nonlocal slower
             slower = slower or outcome.throttled
-            if sentence := self.breaker.note(outcome):
-                self._pause(sentence)
+            # Ends the group; the pause, and its mail, come once everything under way has been recorded.
+            self.trouble = self.trouble or self.breaker.note(outcome)
 
         return Handover(
             attempt=self.attempt, transport=self.transport, workshop=self.workshop, enough=enough, note=note
@@ -203,7 +203,9 @@ class Drain:
     def _learn(self, handover: Handover) -> None:
         """Tell the flow how it went, so that every worker knows."""
         self.flow.succeeded(sum(one.result == Result.SENT for one in handover.outcomes))
-        if handover.trouble:
+        if self.trouble:  # the circuit breaker's
+            self._pause(self.trouble)
+        elif handover.trouble:
             self.trouble = handover.trouble
             if self.flow.unavailable():
                 pause_for_trouble(self.issue, handover.trouble)

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from newsletter import ledger
 from newsletter.certificate import issue_certificate, issue_missing
 from newsletter.models import Delivery, Issue, Mailing
-from newsletter.repeating import reopen
+from newsletter.repeating import reopen, waits
 from newsletter.tracking import settle_reported
 
 
@@ -50,11 +50,13 @@ def recover_issue(issue: int) -> Recovered:
         settled=settle_reported(issue),
         cancelled=ledger.cancel(issue=issue),
         woken=ledger.wake(issue=issue),
-        finished=int(ledger.finish_mailing(issue=issue)),
     )
-    if found.finished:
+    if waits(issue):  # for a repeat under the key: open it for a drain, and do not close it over that
+        return found + Recovered(reopened=int(reopen(issue)))
+    finished = ledger.finish_mailing(issue=issue)
+    if finished:
         issue_certificate(Issue.objects.get(pk=issue))
-    return found + Recovered(reopened=int(reopen(issue)))  # last: what is reopened has nothing unfinished yet
+    return found + Recovered(finished=int(finished))
 
 
 def unfinished_issues() -> list[int]:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from membership.models import Subscription, Suppression
 from newsletter.models import Delivery, Mailing
 from newsletter.providers import PROVIDERS
 
@@ -30,19 +32,24 @@ def window(provider: str) -> Window | None:
     return Window(now - timedelta(seconds=known.idempotency_seconds * KEY_USED), now - LEFT_ALONE)
 
 
-def reopen(issue: int) -> bool:
-    """Open a finished mailing again that holds unknown deliveries to be repeated. Returns whether it did."""
+def waits(issue: int) -> bool:
+    """Whether the issue holds deliveries that a drain would repeat now: the ones `ledger.mark_repeating` takes."""
     times = window(settings.EMAIL_PROVIDER)
     if not times or not settings.SENDING_ARMED:
         return False
-    repeatable = Delivery.objects.filter(
+    suppressed = Suppression.objects.filter(address_hash=OuterRef("member__user__address_hash"))
+    return Delivery.objects.filter(
+        ~Exists(suppressed),
         issue=issue,
         state=Delivery.State.UNKNOWN,
         provider=settings.EMAIL_PROVIDER,
         handed_at__gt=times.handed_since,
         finished_at__lt=times.ended_before,
         attempts__lt=settings.SEND_MAX_ATTEMPTS,
-        member__subscription__state="active",
-    )
-    finished = Mailing.objects.filter(pk=issue, state=Mailing.State.FINISHED)
-    return repeatable.exists() and bool(finished.update(state=Mailing.State.SENDING))
+        member__subscription__state=Subscription.State.ACTIVE,
+    ).exists()
+
+
+def reopen(issue: int) -> bool:
+    """Open a finished mailing again for what is to be repeated. Returns whether this call did."""
+    return bool(Mailing.objects.filter(pk=issue, state=Mailing.State.FINISHED).update(state=Mailing.State.SENDING))

@@ -7,10 +7,9 @@ the ORM cannot return what an update touched; what differs between SQLite and Po
 Nothing here touches the network, and no lock outlives its statement.
 """
 
-from newsletter.ledger.marking import Claimed, Marked, Ready, claim, lease_end, mark_repeating, mark_sending
+from newsletter.ledger.marking import Claimed, Marked, Ready, claim, mark_repeating, mark_sending
 from newsletter.ledger.recording import PACED, SETTLED, finish, put_off, release, take_back
 from newsletter.ledger.sweeping import (
-    CANCELLED_AT_ONCE,
     cancel,
     finish_mailing,
     next_turn,
@@ -18,11 +17,11 @@ from newsletter.ledger.sweeping import (
     reap_sending,
     send_again,
     settle,
+    treat_as_sent,
     wake,
 )
 
 __all__ = [
-    "CANCELLED_AT_ONCE",
     "PACED",
     "SETTLED",
     "Claimed",
@@ -32,7 +31,6 @@ __all__ = [
     "claim",
     "finish",
     "finish_mailing",
-    "lease_end",
     "mark_repeating",
     "mark_sending",
     "next_turn",
@@ -43,5 +41,6 @@ __all__ = [
     "send_again",
     "settle",
     "take_back",
+    "treat_as_sent",
     "wake",
 ]

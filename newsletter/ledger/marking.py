@@ -94,9 +94,9 @@ def mark_sending(*, issue: int, attempt: uuid.UUID, rows: Sequence[Claimed], pro
     if not rows:
         return Marked([], skipped=0)
     now = timezone.now()
-    # `lower` keeps PostgreSQL from starting with the index of what is in flight, which it believes to be empty.
     tokens = {row.delivery: delivery_token(row.nonce) for row in rows}
     table, values = rows_of(("bigint", "text"), [(pk, token_hash(token)) for pk, token in tokens.items()])
+    # `lower` keeps PostgreSQL from starting with the index of what is in flight, which it believes to be empty.
     marked = returning(
         f"""
         UPDATE newsletter_delivery

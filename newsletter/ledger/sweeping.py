@@ -42,9 +42,16 @@ def reap_sending(*, issue: int) -> int:
 
 
 def settle(*, delivery: int, state: str, reason: str) -> int:
-    """Name the end of an unknown row on the strength of a proof (a provider event) or an audited decision."""
+    """Name the end of an unknown row on the strength of a proof (a provider event)."""
     return Delivery.objects.filter(pk=delivery, state=State.UNKNOWN).update(
         state=state, reason=f"{SETTLED}{reason}"[:200], finished_at=timezone.now()
+    )
+
+
+def treat_as_sent(*, deliveries: Sequence[int], reason: str) -> int:
+    """Call unknown rows sent, by an operator's audited decision (`deciding.py`) and never otherwise."""
+    return Delivery.objects.filter(pk__in=deliveries, state=State.UNKNOWN).update(
+        state=State.SENT, reason=f"decided: {reason}"[:200], finished_at=timezone.now()
     )
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from membership.models import User
+from membership.models import Suppression, User
 from newsletter import draining, flow, ledger, stopping
 from newsletter.models import Delivery, Mailing, Prepared, Throttle
 from newsletter.recovery import recover
@@ -201,6 +201,21 @@ class TestRepeatingUnderTheKey:
         drain(crowd, transport=transport)
         assert transport.taken == []
         assert factories.states(crowd) == {"sent": 117, "unknown": 3}
+
+    def test_the_sweep_opens_the_mailing_once_and_leaves_it_to_a_drain(self, crowd, settings):
+        settings.EMAIL_PROVIDER = "resend"
+        self.in_doubt(crowd)
+        assert [recover().reopened for _ in range(3)] == [1, 0, 0]
+        assert Mailing.objects.get(issue=crowd).state == Mailing.State.SENDING
+        assert crowd.certificates.count() == 1
+
+    def test_nothing_is_opened_for_those_who_may_not_be_mailed(self, crowd, settings):
+        settings.EMAIL_PROVIDER = "resend"
+        for pk in self.in_doubt(crowd):
+            address = Delivery.objects.get(pk=pk).member.user.address_hash
+            Suppression.objects.create(address_hash=address, reason=Suppression.Reason.BOUNCED)
+        assert recover().reopened == 0
+        assert Mailing.objects.get(issue=crowd).state == Mailing.State.FINISHED
 
     def test_who_has_left_meanwhile_is_not_mailed_again(self, crowd, settings):
         settings.EMAIL_PROVIDER = "resend"
