@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db.models import F, prefetch_related_objects
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import Truncator
 from wagtail.rich_text import expand_db_html
 
@@ -18,8 +17,9 @@ from cms.querysets import EntryQuerySet
 from membership.models import Audience
 from newsletter.choosing import NOTHING, Candidate, Choice, choose
 from newsletter.content import EditionContent, ItemContent, SectionContent
-from newsletter.models import Issue, Item, NewsletterSettings
+from newsletter.models import Approval, Issue, Item, NewsletterSettings
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
+from newsletter.wording import Wording, approval_of, read_wordings
 
 __all__ = ["Candidate", "Choice", "IssueEditions", "choose", "quarterly_limit"]
 
@@ -41,17 +41,25 @@ HEADINGS = {
 class IssueEditions:
     """An issue's items, loaded once (a fixed number of queries), and the editions that can be made of them.
 
-    `issue` may be the approved version or any draft: nothing is read but what the object holds. The quarter's
+    `issue` may be any draft: nothing is read but what the object holds. Of an approved version (`approved`), entries
+    say what they said when it was approved (ADR 14); whatever has been unpublished since falls out. The quarter's
     earlier issues are read only when a reader who wants one in three months makes it necessary.
     """
 
-    def __init__(self, issue: Issue) -> None:
+    @classmethod
+    def approved(cls, issue: Issue) -> "IssueEditions":
+        """The editions of the version that was approved."""
+        return cls(issue, approval=approval_of(issue))
+
+    def __init__(self, issue: Issue, *, approval: Approval | None = None) -> None:
         self.issue = issue
-        self.limit = NewsletterSettings.load().items_per_edition
+        self.limit = approval.items_per_edition if approval else NewsletterSettings.load().items_per_edition
         in_issue = [item for item in issue.items.all() if item.page_id]
         items = [item for item in in_issue if not item.left_out]
         prefetch_related_objects([item for item in items if item.pk], "sectors")
-        self.pages = _specific_pages([item.page_id for item in items], Entry.objects.live())
+        self.pages = _wordings([item.page_id for item in items], Entry.objects.live())
+        if approval:
+            self.pages |= {page: words for page, words in read_wordings(approval).items() if page in self.pages}
         self.items = {
             place: item for place, item in enumerate(items, start=1) if item.page_id in self.pages
         }  # the place, from 1, is also the number of the item's link
@@ -89,7 +97,7 @@ class IssueEditions:
             if item.page_id not in self._not_again:
                 self._not_again.add(item.page_id)
                 items += [] if item.left_out else [item]
-        pages = _specific_pages([item.page_id for item in items], Entry.objects.live().current(useful_on))
+        pages = _wordings([item.page_id for item in items], Entry.objects.live().current(useful_on))
         self.pages |= pages
         items = [item for item in items if item.page_id in pages]
         for place, item in enumerate(items, start=self._last_place + 1):
@@ -167,8 +175,8 @@ class IssueEditions:
         return Candidate(
             item=place,
             kind=page.kind,
-            sectors=own or frozenset(sector.pk for sector in page.sectors.all()),
-            regions=frozenset(region.pk for region in page.regions.all()),
+            sectors=own or page.sectors,
+            regions=page.regions,
             place=place,
             pinned=item.pinned,
         )
@@ -183,8 +191,8 @@ class IssueEditions:
             summary=item.summary or page.summary,
             url=f"{settings.SITE_URL}/directory/{page.slug}/",
             audience_label=self._audience_label(self.candidates[place]),
-            date_line=_date_line(page),
-            leaf=page.key_date if page.kind == Kind.EVENT else None,
+            date_line=page.date_line,
+            leaf=page.leaf,
             members_only=page.kind == Kind.CASE_STUDY,
             pinned=item.pinned,
             reason_line=f"From your saved search: {self._words(search)}" if search else "",
@@ -220,18 +228,10 @@ def quarterly_limit(limit: int) -> int:
     return max(limit, min(2 * limit, QUARTERLY_MOST))
 
 
-def _specific_pages(ids: Sequence[int], entries: EntryQuerySet) -> dict[int, Entry]:
-    """Those of `entries` with these ids, as their own kinds. Only events and funding say more than their base, so
-    only they are fetched as such: the number of queries is fixed."""
+def _wordings(ids: Sequence[int], entries: EntryQuerySet) -> dict[int, Wording]:
+    """What those of `entries` with these ids say. Only events and funding say more than their base, so only they are
+    fetched as their own kind: the number of queries is fixed."""
     pages: dict[int, Entry] = {page.pk: page for page in entries.filter(pk__in=ids).with_terms()}
     for model in (Event, Funding):
         pages |= {page.pk: page for page in model.objects.filter(pk__in=list(pages)).with_terms()}
-    return pages
-
-
-def _date_line(page: Entry) -> str:
-    if isinstance(page, Event):
-        return f"{page.when()}, {page.place}"
-    if isinstance(page, Funding) and page.deadline:
-        return f"Apply by {date_format(page.deadline, 'l j F Y')}"
-    return ""
+    return {pk: Wording.of(page) for pk, page in pages.items()}

@@ -69,7 +69,7 @@ class EditionMaker:
 
     def __init__(self, issue: Issue) -> None:
         self.issue = issue
-        self.editions = IssueEditions(issue)
+        self.editions = IssueEditions.approved(issue)
         self.by_choice: dict[Choice, Edition | None] = {}
 
     def make_missing(self) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+CORRECTION = re.compile(r"-c[1-9]\d{0,2}")
 
 
 @dataclass(frozen=True, order=True)
@@ -65,8 +66,11 @@ class Period:
         return f"{self.year:04d}-{self.month:02d}"
 
 
-def validate_period(text: str) -> None:
+def validate_name(text: str) -> None:
+    """Check the name of an issue (`2026-10`) or of a correction of something in it (`2026-10-c1`)."""
     try:
-        Period.parse(text)
+        Period.parse(text[:7])
     except ValueError as error:
         raise ValidationError(str(error)) from error
+    if text[7:] and not CORRECTION.fullmatch(text[7:]):
+        raise ValidationError(f"“{text}” is no issue: write it like 2026-10, or 2026-10-c1 for a correction.")

@@ -52,7 +52,8 @@ class Upcoming:
 
     @cached_property
     def editions(self) -> IssueEditions:
-        return IssueEditions(self.issue)
+        # Of a published issue, `_find` gives the approved version, not the latest draft.
+        return IssueEditions.approved(self.issue) if self.issue.live else IssueEditions(self.issue)
 
     @property
     def period(self) -> Period:
@@ -78,7 +79,7 @@ class Upcoming:
     def _find(self) -> tuple[Source, Issue]:
         sent = Issue.objects.sent().order_by("-period").first()
         # A draft that was left lying while later issues went out is none that comes next.
-        coming = Issue.objects.exclude(mailing__state__in=GONE).filter(period__gt=sent.period if sent else "")
+        coming = Issue.objects.monthly().exclude(mailing__state__in=GONE).filter(period__gt=sent.period if sent else "")
         if issue := coming.order_by("-period").first():
             return Source.PREPARED, issue if issue.live else issue.get_latest_revision_as_object()
         period = being_gathered(self.today)

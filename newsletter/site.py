@@ -2,12 +2,12 @@
 
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
-from wagtail.models import GroupApprovalTask, GroupPagePermission, Workflow, WorkflowPage, WorkflowTask
+from wagtail.models import GroupPagePermission, Workflow, WorkflowPage, WorkflowTask
 
 from cms.site import home_page
-from newsletter.models import ENewsPage
+from newsletter.models import ENewsPage, SecondPersonTask
 
-APPROVERS_GROUP = "Approvers"
+APPROVERS_GROUP = "Approver"
 WORKFLOW = "E-news approval"
 
 
@@ -24,7 +24,7 @@ def ensure_archive() -> ENewsPage:
         approvers.permissions.add(*Permission.objects.filter(codename="access_admin"))
     if not WorkflowPage.objects.filter(page=page).exists():
         workflow, _ = Workflow.objects.get_or_create(name=WORKFLOW)
-        task, _ = GroupApprovalTask.objects.get_or_create(name="A colleague approves")
+        task, _ = SecondPersonTask.objects.get_or_create(name="A colleague approves")
         task.groups.set([approvers])
         WorkflowTask.objects.get_or_create(workflow=workflow, task=task)
         WorkflowPage.objects.create(page=page, workflow=workflow)

@@ -8,10 +8,8 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.contrib.auth.models import Group
-from django.core.mail import get_connection, send_mail
 from django.db import transaction
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Value, When
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +19,7 @@ from membership.models import User
 from newsletter import ledger
 from newsletter.compiling import IssueError
 from newsletter.models import Delivery, Issue, Mailing
-from newsletter.site import APPROVERS_GROUP
+from newsletter.telling import tell
 
 State = Mailing.State
 logger = logging.getLogger(__name__)
@@ -114,20 +112,8 @@ def _refusal(issue: Issue, act: str) -> IssueError:
 
 
 def _tell(issue: Issue, reason: str) -> None:
-    """Mail administrators and approvers, one by one. What goes wrong is logged, without the address."""
     certificate = settings.SITE_URL + reverse("newsletter_certificate", args=[issue.pk])
     text = render_to_string(
         "newsletter/email/trouble.txt", {"issue": issue, "reason": reason, "certificate": certificate}
     )
-    subject = f"The {issue.month.title} e-news is paused"
-    try:
-        with get_connection() as connection:
-            for address in _told().values_list("email", flat=True):
-                send_mail(subject, text, settings.ACCOUNTS_FROM, [address], connection=connection)
-    except Exception as error:  # the provider that is in trouble may be the one that would carry this
-        logger.error("nobody could be mailed that issue %s is paused: %s", issue.period, type(error).__name__)
-
-
-def _told() -> QuerySet[User]:
-    approvers = Group.objects.filter(name=APPROVERS_GROUP)
-    return User.objects.filter(Q(is_superuser=True) | Q(groups__in=approvers), is_active=True).distinct().order_by("pk")
+    tell(f"The {issue.month.title} e-news is paused", text)

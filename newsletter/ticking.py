@@ -10,6 +10,7 @@ from newsletter.compiling import IssueError, compile_issue
 from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
 from newsletter.recovery import Recovered, recover
+from newsletter.scheduling import start_due
 
 logger = logging.getLogger(__name__)
 
@@ -20,15 +21,20 @@ class Ticked:
 
     resumed: int  # subscriptions whose pause was over
     compiled: str
+    started: list[str]  # issues whose time to be sent had come
     recovered: Recovered
 
 
 def run_due() -> Ticked:
-    """End the pauses that are over, compile last month's issue once its day has come, and recover what was lost.
-
-    Missed days are made up for.
+    """End the pauses that are over, compile last month's issue once its day has come, start the issues whose time has
+    come, and recover what was lost. Missed days are made up for.
     """
-    return Ticked(resumed=end_pauses(timezone.localdate()), compiled=_compile_if_due(), recovered=recover())
+    return Ticked(
+        resumed=end_pauses(timezone.localdate()),
+        compiled=_compile_if_due(),
+        started=start_due(),
+        recovered=recover(),
+    )
 
 
 def _compile_if_due() -> str:

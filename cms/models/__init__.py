@@ -9,6 +9,7 @@ from cms.models.kinds import (
     Service,
     Training,
 )
+from cms.models.link import CheckedLink
 from cms.models.pages import DirectoryPage, HomePage, StandardPage
 from cms.models.taxonomies import AgeGroup, Region, Sector, Topic
 
@@ -17,6 +18,7 @@ __all__ = [
     "READERS",
     "AgeGroup",
     "CaseStudy",
+    "CheckedLink",
     "DirectoryPage",
     "Entry",
     "Event",

@@ -1,3 +1,4 @@
+from newsletter.models.approval import Approval, Schedule, SecondPersonTask, SeenEditions, SenderCheck
 from newsletter.models.delivery import AgedToken, Delivery
 from newsletter.models.edition import Edition, EditionAudience, EditionItem, Link, Prepared
 from newsletter.models.engagement import Hit, ProviderEvent
@@ -8,6 +9,7 @@ from newsletter.models.settings import NewsletterSettings
 
 __all__ = [
     "AgedToken",
+    "Approval",
     "CertificateRecord",
     "DayCount",
     "Delivery",
@@ -24,5 +26,9 @@ __all__ = [
     "Pace",
     "Prepared",
     "ProviderEvent",
+    "Schedule",
+    "SecondPersonTask",
+    "SeenEditions",
+    "SenderCheck",
     "Throttle",
 ]

@@ -16,7 +16,9 @@ class IssuePresenter:
 
     def web_version(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         """The public version: every item, no personal link."""
-        editions = IssueEditions(issue)
+        return self._web(request, issue, IssueEditions.approved(issue))
+
+    def _web(self, request: HttpRequest, issue: Issue, editions: IssueEditions) -> HttpResponse:
         content = editions.content(editions.general(), greeting="", token="none")
         introduction = sanitise_rich_text(content.introduction_html)
         context = {"page": issue, "content": content, "introduction": introduction}
@@ -25,7 +27,7 @@ class IssuePresenter:
     def preview(self, request: HttpRequest, issue: Issue, mode: str) -> HttpResponse:
         """What Wagtail shows beside the editor."""
         if mode == "web":
-            return self.web_version(request, issue)
+            return self._web(request, issue, IssueEditions(issue))
         rendered = render_general(issue)
         if mode == "text":
             return HttpResponse(rendered.text, content_type="text/plain; charset=utf-8")

@@ -1,13 +1,13 @@
-"""The editors' pages about issues in the Wagtail admin: the list, a plain report, and the certificate."""
+"""The list of issues, and of each: where it stands, a plain report, and the certificate."""
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from wagtail.permission_policies.pages import PagePermissionPolicy
+from django.shortcuts import render
+from django.urls import path
 
 from newsletter.certificate import LISTED, certify, list_unknown, verify
+from newsletter.desk.access import issue_context, visible_issue, visible_issues
 from newsletter.models import Delivery, Issue
 from newsletter.reporting import report
 
@@ -16,25 +16,32 @@ LATEST = 24  # issues: two years
 
 def issues(request: HttpRequest) -> HttpResponse:
     """The latest issues, where each stands, and the way to its editor and report."""
-    allowed = _visible_issues(request).select_related("mailing").order_by("-period")[:LATEST]
+    allowed = visible_issues(request.user).select_related("mailing").order_by("-period")[:LATEST]
     return render(request, "newsletter/admin/issues.html", {"issues": allowed, "page_title": "E-news"})
+
+
+def overview(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Where an issue stands, and what can be done next."""
+    issue = visible_issue(request, issue_id)
+    context = issue_context(request, issue, "newsletter_issue", "E-news")
+    return render(request, "newsletter/admin/issue.html", context)
 
 
 def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
     """Counts per edition and item of one issue."""
-    issue = _visible_issue(request, issue_id)
+    issue = visible_issue(request, issue_id)
     result = report(issue)
     states = [(state.value, state.label, result.certificate[state.value]) for state in Delivery.State]
-    context = {"issue": issue, "report": result, "states": states, "page_title": f"Report: {issue.month.title}"}
-    return render(request, "newsletter/admin/report.html", context)
+    context = issue_context(request, issue, "newsletter_report", "Report")
+    return render(request, "newsletter/admin/report.html", context | {"report": result, "states": states})
 
 
 def issue_certificate(request: HttpRequest, issue_id: int) -> HttpResponse:
     """How every delivery of an issue ended, by state and edition, and whether the ledger is as it was sealed."""
-    issue = _visible_issue(request, issue_id)
-    mailing = issue.get_mailing()
-    context = {"issue": issue, "mailing": mailing, "page_title": f"Certificate: {issue.month.title}"}
-    return render(request, "newsletter/admin/certificate.html", context | (_certified(issue) if mailing else {}))
+    issue = visible_issue(request, issue_id)
+    context = issue_context(request, issue, "newsletter_certificate", "Certificate")
+    certified = _certified(issue) if context["mailing"] else {}
+    return render(request, "newsletter/admin/certificate.html", context | certified)
 
 
 def _certified(issue: Issue) -> dict[str, Any]:
@@ -59,15 +66,9 @@ def _share(count: int, total: int) -> str:
     return f"{min(100, 100 * count / total):.2f}" if total else "0"
 
 
-def _visible_issue(request: HttpRequest, issue_id: int) -> Issue:
-    """The issue, if the person may work on it: otherwise they may not know what became of it either."""
-    issue = get_object_or_404(Issue, pk=issue_id)
-    if not _visible_issues(request).filter(pk=issue.pk).exists():
-        raise PermissionDenied
-    return issue
-
-
-def _visible_issues(request: HttpRequest):  # type: ignore[no-untyped-def]
-    """Issues that the person may work on. Wagtail's permissions are those of pages in general, hence no model here."""
-    pages = PagePermissionPolicy().instances_user_has_any_permission_for(request.user, {"change", "publish"})
-    return Issue.objects.filter(pk__in=pages.values("pk"))
+urlpatterns = [
+    path("", issues, name="newsletter_issues"),
+    path("<int:issue_id>/", overview, name="newsletter_issue"),
+    path("<int:issue_id>/report/", issue_report, name="newsletter_report"),
+    path("<int:issue_id>/certificate/", issue_certificate, name="newsletter_certificate"),
+]
