@@ -50,6 +50,15 @@ def cell_chart(name: str, title: str, cells: list[Cell]) -> SafeString:
     return _svg(chart, name, title, description)
 
 
+def count_chart(name: str, title: str, counts: list[tuple[str, int]]) -> SafeString:
+    """One bar for each, with its number."""
+    chart = pygal.HorizontalBar(**_options(height=60 + 30 * len(counts)), print_values=True, show_legend=False)
+    upwards = counts[::-1]
+    chart.x_labels = [label for label, _ in upwards]
+    chart.add("Addresses", [count for _, count in upwards])
+    return _svg(chart, name, title, "; ".join(f"{label}: {count}" for label, count in counts) + ".")
+
+
 def _options(height: int) -> dict[str, Any]:
     style = Style(
         background="transparent",

@@ -12,8 +12,9 @@ from membership.joining import confirm as confirm
 from membership.joining import find_by_confirmation as find_by_confirmation
 from membership.joining import join as join
 from membership.joining import resend as resend
-from membership.models import ConsentRecord, Member, Subscription, Suppression
+from membership.models import ConsentRecord, Member, Subscription
 from membership.registering import record as _record
+from membership.suppressing import suppress as suppress
 from membership.timeline import CHANGED
 
 Act, Channel, Purpose = ConsentRecord.Act, ConsentRecord.Channel, ConsentRecord.Purpose
@@ -136,8 +137,3 @@ def undo_leaving(*, subscription: Subscription) -> bool:
     if changed:
         _record(subscription.member, Purpose.NEWS, Act.CONFIRMED, Channel.UNDO)
     return bool(changed)
-
-
-def suppress(*, address_hash: str, reason: Suppression.Reason) -> None:
-    """Never mail this address again. The first reason is kept."""
-    Suppression.objects.get_or_create(address_hash=address_hash, defaults={"reason": reason})

@@ -18,9 +18,9 @@ def add_address(kind):
 
 
 @pytest.fixture
-def editor_client():
+def author_client():
     user = UserFactory()
-    user.groups.add(Group.objects.get(name="Editors"))
+    user.groups.add(Group.objects.get(name="Author"))
     client = Client()
     client.force_login(user)
     return client
@@ -50,24 +50,16 @@ def test_taxonomy_lists_open(superuser_client, model):
     assert superuser_client.get(reverse(f"wagtailsnippets_cms_{model}:add")).status_code == 200
 
 
-def test_editor_can_create_a_draft(editor_client):
-    response = editor_client.post(add_address(Kind.RESOURCE), entry_form("A draft", format="factsheet"))
+def test_author_can_create_a_draft(author_client):
+    response = author_client.post(add_address(Kind.RESOURCE), entry_form("A draft", format="factsheet"))
     assert response.status_code == 302
     assert not Resource.objects.get(slug="a-draft").live
 
 
-def test_editor_cannot_publish(editor_client):
-    data = entry_form("A draft", format="factsheet") | {"action-publish": "1"}
-    editor_client.post(add_address(Kind.RESOURCE), data)
-    assert not Resource.objects.filter(live=True).exists()
-
-
-def test_editor_sends_a_draft_to_a_moderator(editor_client):
-    data = entry_form("A draft", format="factsheet") | {"action-submit": "1"}
-    assert editor_client.post(add_address(Kind.RESOURCE), data).status_code == 302
-    page = Resource.objects.get(slug="a-draft")
-    assert not page.live
-    assert page.current_workflow_state is not None
+def test_author_can_publish(author_client):
+    data = entry_form("Ready", format="factsheet") | {"action-publish": "1"}
+    assert author_client.post(add_address(Kind.RESOURCE), data).status_code == 302
+    assert Resource.objects.get(slug="ready").live
 
 
 def test_member_has_no_way_into_the_admin(member_client):

@@ -168,7 +168,7 @@ def test_open_complaint_is_still_answered_and_a_closed_one_goes(sam, erase):
 def test_staff_must_hand_in_their_rights_first(sam, way):
     user = sam.member.user
     if way == "group":
-        user.groups.add(Group.objects.get(name="Editors"))
+        user.groups.add(Group.objects.get(name="Author"))
     else:
         User.objects.filter(pk=user.pk).update(**{"is_superuser" if way == "superuser" else "is_staff": True})
     with pytest.raises(erasing.CannotErase, match="administrator"):
@@ -232,7 +232,7 @@ def test_opening_the_page_erases_nobody(sam, log_in):
 
 def test_page_tells_staff_why_not(sam, log_in):
     Authenticator.objects.all().delete()
-    sam.member.user.groups.add(Group.objects.get(name="Editors"))
+    sam.member.user.groups.add(Group.objects.get(name="Author"))
     response = log_in(sam).post("/account/erase/", {"word": "erase"})
     if response.status_code == 302:
         return  # staff are asked for a second step first, which is as good

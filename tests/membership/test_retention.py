@@ -83,7 +83,7 @@ def test_whoever_confirmed_is_no_unconfirmed_sign_up(state):
 
 def test_editor_keeps_their_account_and_holds_up_nobody():
     editor = waiting(40)
-    editor.member.user.groups.add(Group.objects.get(name="Editors"))
+    editor.member.user.groups.add(Group.objects.get(name="Author"))
     waiting(40)
     assert apply("unconfirmed") == 1
     assert [one.pk for one in Subscription.objects.all()] == [editor.pk]

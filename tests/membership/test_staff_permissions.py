@@ -85,7 +85,8 @@ def test_the_groups_hold_what_they_need_and_no_more():
 
     assert rights(staff.ADVISERS_GROUP) == {"access_admin", "view_member"}
     assert rights(staff.OFFICERS_GROUP) == {
-        *("access_admin", "view_member", "change_member", "view_addresses", "export_members", "import_members")
+        *("access_admin", "view_member", "change_member", "view_addresses", "export_members", "import_members"),
+        "manage_suppressions",
     }
 
 
