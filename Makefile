@@ -27,7 +27,7 @@ demo: .venv/installed ## sample content, last month's issue compiled, approved a
 run: .venv/installed ## serve site, worker and scheduler at http://localhost:8000
 	@$(PY) manage.py migrate --verbosity 0
 	@echo "i-HOP is at http://localhost:8000 (Ctrl-C stops it). After make demo, log in at http://localhost:8000/admin/"
-	@echo "with admin@example.org and demo-only-password, or as approver@example.org with the same password."
+	@echo "with admin@example.org and demo-only-password, or as approver@example.org or author@example.org with the same password."
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/honcho -f config/Procfile -d . start
 
 practice: .venv/installed ## as run, but mail goes to a provider that only counts it (MISBEHAVE=429=0.1 and the like)
@@ -41,7 +41,13 @@ practice: .venv/installed ## as run, but mail goes to a provider that only count
 test: .venv/installed-dev ## the fast suite, on SQLite, without any service
 	@$(PY) -m pytest -q -n auto -m "not services"
 
-test-services: .venv/installed-dev ## what needs PostgreSQL, Redis and a browser; fails loudly without them
+var/email-clients/installed: tests/services/email-clients/package-lock.json
+	@mkdir -p var/email-clients
+	@cp tests/services/email-clients/package.json tests/services/email-clients/package-lock.json var/email-clients/
+	@npm ci --prefix var/email-clients --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+test-services: .venv/installed-dev var/email-clients/installed ## what needs PostgreSQL, Redis and a browser; fails loudly without them
 	@DATABASE_URL=postgres://root@127.0.0.1:5432/test $(PY) -m pytest -q -n auto -m "not services" tests/newsletter tests/membership
 	@$(PY) -m pytest -q -m services
 

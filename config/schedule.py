@@ -18,4 +18,13 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour=8, minute=10),
         "options": {"expires": 3600},
     },
+    # Follows links of drafts that are new, or were followed a week ago. One that failed is asked again half an hour
+    # later, before it counts as broken. With nothing due it costs a few queries.
+    "links": {"task": "newsletter.tasks.check_links", "schedule": 600.0, "options": {"expires": 590}},
+    # SPF, DKIM and DMARC of the sender's domain, for the pre-flight.
+    "sender": {
+        "task": "newsletter.tasks.look_up_sender",
+        "schedule": crontab(hour="*/6", minute=25),
+        "options": {"expires": 3600},
+    },
 }

@@ -10,8 +10,9 @@ from wagtail.signals import workflow_approved
 
 from membership.models import User
 from newsletter.compiling import IssueError
+from newsletter.differences import keep
 from newsletter.editions import IssueEditions
-from newsletter.models import Approval, Issue, Schedule
+from newsletter.models import Approval, Issue, Schedule, SeenEditions
 from newsletter.preflight import Finding, Level, preflight
 from newsletter.wording import write_wordings
 
@@ -62,6 +63,8 @@ def approve(
         items_per_edition=editions.limit,
         entries=write_wordings(editions.pages[page] for page in sorted(editions.pages)),
     )
+    if not issue.is_correction:
+        keep(issue, editions, SeenEditions.Why.APPROVED, by)
     log(issue, "newsletter.approve", user=by, revision=draft, data={"acknowledged": len(warnings)})
     return issue
 

@@ -29,6 +29,7 @@ from django.utils.formats import date_format
 from wagtail.log_actions import log
 
 from newsletter.models import CertificateRecord, Delivery, Edition, Issue, Mailing
+from newsletter.telling import tell_sent
 
 State = Delivery.State
 SKIPPED, UNKNOWN = State.SKIPPED.value, State.UNKNOWN.value  # plain text: they are compared a million times
@@ -204,7 +205,10 @@ def issue_certificate(issue: Issue) -> CertificateRecord | None:
         }
         record = CertificateRecord(issue=issue, counts=counts, digest=ledger.digest)
         record.signature = _signer().signature(_signed_text(record))
+        first = not _latest(issue.pk).exists()
         record.save()
+        if first:
+            transaction.on_commit(lambda: tell_sent(record))
         log(issue, "newsletter.certify", data={"certificate": record.pk, "digest": record.digest})
     return record
 

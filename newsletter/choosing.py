@@ -5,6 +5,8 @@ design.md has it in words; ADR 9 and ADR 12 say what those leave open.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from membership.models import Audience
 
@@ -34,6 +36,64 @@ class Choice:
 NOTHING = Choice((), 0)
 
 
+class Shortlist:
+    """An issue's candidates, made ready once, so that choosing among them costs little for each of many audiences.
+
+    What an audience asks of an item becomes a few operations on whole numbers in which each bit is one candidate, the
+    lowest being the first in the editor's order.
+    """
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        ordered = sorted(candidates, key=lambda one: one.place)
+        self._items = [one.item for one in ordered]
+        self._bits = {one.item: 1 << number for number, one in enumerate(ordered)}
+        self._kinds: dict[str, int] = {}
+        self._sectors: dict[int, int] = {}
+        self._regions: dict[int | None, int] = {}
+        self._everyone = self._national = self._pinned = 0
+        for one in ordered:
+            bit = self._bits[one.item]
+            self._kinds[one.kind] = self._kinds.get(one.kind, 0) | bit
+            for sector in one.sectors:
+                self._sectors[sector] = self._sectors.get(sector, 0) | bit
+            for region in one.regions:
+                self._regions[region] = self._regions.get(region, 0) | bit
+            self._everyone |= 0 if one.sectors else bit
+            self._national |= 0 if one.regions else bit
+            self._pinned |= bit if one.pinned else 0
+
+    def choose(self, audience: Audience, limit: int, found: Mapping[str, Collection[int]] | None = None) -> Choice:
+        """Apply the edition rule; see `choose`."""
+        there = self._national | self._regions.get(audience.region_id, 0)
+        wanted = there & _any(self._kinds.get(kind, 0) for kind in audience.kinds)
+        own = wanted & _any(self._sectors.get(sector, 0) for sector in audience.sector_ids)
+        everyone = wanted & self._everyone
+        searched = 0
+        marks: dict[int, str] = {}
+        for query, items in sorted((found or {}).items()):
+            new = _any(self._bits.get(item, 0) for item in items) & ~(own | everyone | searched)
+            searched |= new
+            marks |= dict.fromkeys(self._listed(new, new.bit_count()), query)
+        piles = (own, searched, everyone)
+        in_order = [*(pile & self._pinned for pile in piles), *(pile & ~self._pinned for pile in piles)]
+        pinned = ((own | searched | everyone) & self._pinned).bit_count()
+        room = max(limit, pinned)
+        kept: list[int] = []
+        for pile in in_order:
+            kept += self._listed(pile, room - len(kept))
+        more = (own | searched | everyone).bit_count() - len(kept)
+        return Choice(tuple(kept), more, tuple((item, marks[item]) for item in kept if item in marks))
+
+    def _listed(self, pile: int, room: int) -> list[int]:
+        """The first items of a pile, as many as there is room for."""
+        items: list[int] = []
+        while pile and len(items) < room:
+            lowest = pile & -pile
+            items.append(self._items[lowest.bit_length() - 1])
+            pile ^= lowest
+        return items
+
+
 def choose(
     candidates: Iterable[Candidate],
     audience: Audience,
@@ -44,29 +104,11 @@ def choose(
 
     `found` holds, per saved search, the items it matches: they are added whatever their kind, sectors and region.
     Own-sector items come first, then those from searches, then what is for everyone, each in the editor's order;
-    pinned ones before all. At most `limit` items, but never fewer than are pinned.
+    pinned ones before all. At most `limit` items, but never fewer than are pinned. For many audiences, make a
+    `Shortlist` of the candidates once.
     """
-    sectors, region, kinds = audience.sector_ids, audience.region_id, audience.kinds
+    return Shortlist(candidates).choose(audience, limit, found)
 
-    def chosen(one: Candidate) -> bool:
-        return (
-            one.kind in kinds
-            and (not one.sectors or bool(one.sectors & sectors))
-            and (not one.regions or region in one.regions)
-        )
 
-    marks: dict[int, str] = {}
-    wanted: list[tuple[bool, int, int, Candidate]] = []
-    for one in candidates:
-        search = None
-        if not chosen(one):
-            search = next((query for query, items in sorted((found or {}).items()) if one.item in items), None)
-            if search is None:
-                continue
-            marks[one.item] = search
-        rank = 1 if search is not None else 0 if one.sectors & sectors else 2
-        wanted.append((not one.pinned, rank, one.place, one))
-    wanted.sort(key=lambda row: row[:3])
-    pinned = sum(not row[0] for row in wanted)
-    kept = tuple(row[3].item for row in wanted[: max(limit, pinned)])
-    return Choice(kept, len(wanted) - len(kept), tuple((item, marks[item]) for item in kept if item in marks))
+def _any(masks: Iterable[int]) -> int:
+    return reduce(or_, masks, 0)

@@ -5,6 +5,7 @@ Building it reads the database (`editions.py`); rendering it is pure (`rendering
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class ItemContent:
     members_only: bool = False
     pinned: bool = False
     reason_line: str = ""  # "From your saved search: visits, London"; empty for what the reader's choices bring
+    image_url: str = ""  # absolute, the same for everybody; empty for most items
+    image_alt: str = ""  # plain text
+    image_width: int = 0  # in pixels of the page, half of those in the file
+    image_height: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,40 @@ class SectionContent:
     key: str
     heading: str
     items: tuple[ItemContent, ...]
+
+
+@dataclass(frozen=True)
+class AnnouncementContent:
+    """A heading, a few sentences, and a button where both its address and its words are given."""
+
+    form: ClassVar[str] = "announcement"
+    heading: str  # plain text
+    text_html: str  # an editor's rich text, not yet sanitised
+    button_url: str = ""
+    button_label: str = ""
+
+
+@dataclass(frozen=True)
+class DateContent:
+    """A day to note, shown as a calendar leaf made of text."""
+
+    form: ClassVar[str] = "date"
+    day: date
+    what: str  # plain text, at most 160 characters
+    what_url: str = ""  # where it leads, if anywhere
+
+
+@dataclass(frozen=True)
+class FigureContent:
+    """A number that matters, what it says, and where it is from."""
+
+    form: ClassVar[str] = "figure"
+    number: str  # "39 %"
+    text: str  # plain text, at most 200 characters
+    source: str = ""
+
+
+Announcement = AnnouncementContent | DateContent | FigureContent
 
 
 @dataclass(frozen=True)
@@ -56,8 +95,14 @@ class EditionContent:
     greeting: str  # the greeting slot in mail, "Hello," in the archive
     audience: str = ""  # "Health · North East": why the reader gets this edition; empty in the archive
     notice: str = ""  # shown above everything, such as "Test send"; empty in real mail
+    correction: str = ""  # "This is a correction to our e-news of October 2026."; empty in a monthly issue
+    announcements: tuple[Announcement, ...] = ()  # for everybody, after the introduction; at most five
     items: tuple[ItemContent, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         shown = (*self.highlights, *(item for section in self.sections for item in section.items))
         object.__setattr__(self, "items", shown)
+
+    @property
+    def has_pictures(self) -> bool:
+        return any(item.image_url for item in self.items)

@@ -1,31 +1,34 @@
 """What an issue's editions hold: the edition rule (`choosing.py`) asked about its items, and its answer as content."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.db.models import F, prefetch_related_objects
+from django.db.models import F, Value, prefetch_related_objects
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import Truncator
-from wagtail.rich_text import expand_db_html
 
 from cms.directory import Vocabulary, load_vocabulary, read_filters
 from cms.models import Entry, Event, Funding, Kind, Region, Sector
 from cms.querysets import EntryQuerySet
 from membership.models import Audience
-from newsletter.choosing import NOTHING, Candidate, Choice, choose
-from newsletter.content import EditionContent, ItemContent, SectionContent
+from newsletter.announcing import absolute, announcements
+from newsletter.choosing import NOTHING, Candidate, Choice, Shortlist, choose
+from newsletter.content import Announcement, EditionContent, ItemContent, SectionContent
 from newsletter.models import Approval, Issue, Item, NewsletterSettings
+from newsletter.pictures import Picture, pictures
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
 from newsletter.wording import Wording, approval_of, read_wordings
 
 __all__ = ["Candidate", "Choice", "IssueEditions", "choose", "quarterly_limit"]
 
 QUARTERLY_MOST = 25  # items of the greatest length that stay under the 90 KB of a mail
+SEARCHES_AT_ONCE = 40  # saved searches in one query
 SEARCH_WORDS = 60  # characters of a saved search that a mail repeats
 HIGHLIGHTS = 3
+CORRECTED = "The entry as it is now"  # over the only one of a correction
 HEADINGS = {
     Kind.RESOURCE: "Resources",
     Kind.RESEARCH: "Research",
@@ -54,7 +57,7 @@ class IssueEditions:
     def __init__(self, issue: Issue, *, approval: Approval | None = None) -> None:
         self.issue = issue
         self.limit = approval.items_per_edition if approval else NewsletterSettings.load().items_per_edition
-        in_issue = [item for item in issue.items.all() if item.page_id]
+        in_issue = [item for item in _carried(issue) if item.page_id]
         items = [item for item in in_issue if not item.left_out]
         prefetch_related_objects([item for item in items if item.pk], "sectors")
         self.pages = _wordings([item.page_id for item in items], Entry.objects.live())
@@ -71,22 +74,41 @@ class IssueEditions:
         self._last_place = len(items)
         self._quarter_loaded = False
         self._matches: dict[str, frozenset[int]] = {}
+        self._shortlists: dict[int, Shortlist] = {}  # by the number of their candidates
 
-    def choose(self, audience: Audience) -> Choice:
-        """Items (by their place) for an audience. Who wants one issue in three months gets nothing in between."""
-        limit, places = self.limit, self.own
+    def choose(self, audience: Audience, *, uncut: bool = False) -> Choice:
+        """Items (by their place) for an audience. Who wants one issue in three months gets nothing in between.
+
+        `uncut` asks what they would get if there were no limit.
+        """
+        if self.issue.is_correction:
+            return self.general()  # for whoever received the entry, whatever they have chosen since
+        limit, among = self.limit, self._shortlist(self.own)
         if audience.quarterly:
             if not self.issue.month.ends_quarter:
                 return NOTHING
             self.load_quarter()
-            limit, places = quarterly_limit(self.limit), list(self.items)
+            limit, among = quarterly_limit(self.limit), self._shortlist(list(self.items))
         found = {query: self._found_by(query) for query in audience.searches}
-        return choose([self.candidates[place] for place in places], audience, limit, found)
+        return among.choose(audience, len(self.items) if uncut else limit, found)
+
+    def prepare(self, audiences: Iterable[Audience]) -> None:
+        """Load what choosing for these will ask for: one query for every so many saved searches, not one for each."""
+        audiences = list(audiences)
+        if any(audience.quarterly for audience in audiences):
+            self.load_quarter()
+        queries = {query for audience in audiences for query in audience.searches} - set(self._matches)
+        self._match(sorted(queries))
+
+    def _shortlist(self, places: Sequence[int]) -> Shortlist:
+        if len(places) not in self._shortlists:
+            self._shortlists[len(places)] = Shortlist(self.candidates[place] for place in places)
+        return self._shortlists[len(places)]
 
     def load_quarter(self) -> None:
         """Add what the quarter's two earlier issues carried and is still of use, behind the issue's own items."""
         month = self.issue.month
-        if self._quarter_loaded or not month.ends_quarter:
+        if self._quarter_loaded or not month.ends_quarter or self.issue.is_correction:
             return
         self._quarter_loaded = True
         earlier = Issue.objects.sent().filter(period__in=[str(month.previous), str(month.previous.previous)])
@@ -104,6 +126,7 @@ class IssueEditions:
             self.items[place] = item
             self.candidates[place] = self._candidate(place, item)
         self._matches.clear()
+        self.__dict__.pop("_pictures", None)
 
     def numbered(self) -> list[ItemContent]:
         """Every item that any edition may carry, under the number of its link."""
@@ -138,15 +161,15 @@ class IssueEditions:
         highlights = tuple(item for item in shown if item.pinned)[:HIGHLIGHTS]
         rest = [item for item in shown if item not in highlights]
         sections = tuple(
-            SectionContent(kind.value, HEADINGS[kind], found)
+            SectionContent(kind.value, CORRECTED if self.issue.is_correction else HEADINGS[kind], found)
             for kind in Kind
             if (found := tuple(item for item in rest if item.kind == kind.value))
         )
-        site = settings.SITE_URL
+        site, month = settings.SITE_URL, self.issue.month.title
         return EditionContent(
             subject=self.issue.subject,
             preheader=self.issue.preheader,
-            month=self.issue.month.title,
+            month=month,
             introduction_html=self.introduction(),
             highlights=highlights,
             sections=sections,
@@ -162,12 +185,23 @@ class IssueEditions:
             greeting=greeting,
             audience=audience,
             notice=notice,
+            correction=f"This is a correction to our e-news of {month}." if self.issue.is_correction else "",
+            announcements=self.announcements,
         )
 
     def introduction(self) -> str:
         """The editor's rich text with every link absolute, as a mail needs it."""
-        html: str = expand_db_html(self.issue.introduction)
-        return html.replace('href="/', f'href="{settings.SITE_URL}/')
+        return absolute(self.issue.introduction)
+
+    @cached_property
+    def announcements(self) -> tuple[Announcement, ...]:
+        """What the editor tells everybody."""
+        return announcements(self.issue)
+
+    @cached_property
+    def _pictures(self) -> dict[int, Picture]:
+        wanted = {item.image_id for item in self.items.values() if item.image_id}
+        return pictures(wanted) if wanted else {}
 
     def _candidate(self, place: int, item: Item) -> Candidate:
         page = self.pages[item.page_id]
@@ -183,6 +217,7 @@ class IssueEditions:
 
     def _content(self, place: int, search: str = "") -> ItemContent:
         item, page = self.items[place], self.pages[self.items[place].page_id]
+        picture = self._pictures.get(item.image_id or 0)
         return ItemContent(
             number=place,
             kind=item.section,
@@ -196,6 +231,10 @@ class IssueEditions:
             members_only=page.kind == Kind.CASE_STUDY,
             pinned=item.pinned,
             reason_line=f"From your saved search: {self._words(search)}" if search else "",
+            image_url=picture.url if picture else "",
+            image_alt=item.image_alt if picture else "",
+            image_width=picture.width if picture else 0,
+            image_height=picture.height if picture else 0,
         )
 
     @cached_property
@@ -205,14 +244,25 @@ class IssueEditions:
     def _found_by(self, query: str) -> frozenset[int]:
         """The places of items that a saved search matches: one query for each search not seen before."""
         if query not in self._matches:
+            self._match([query])
+        return self._matches[query]
+
+    def _match(self, queries: Sequence[str]) -> None:
+        """Ask the directory for what these saved searches match, many in one query."""
+        found: dict[str, set[int]] = {query: set() for query in queries}
+        asked: list[EntryQuerySet] = []
+        for number, query in enumerate(queries):
             filters = read_filters(dict(parse_qsl(query)), self._vocabulary)
-            pages: set[int] = set()
             # A search whose words are no longer known must not turn into one that finds more.
             if query and filters.canonical == query:
                 entries = filters.narrow(Entry.objects.filter(pk__in=list(self.pages)))
-                pages = set(entries.values_list("pk", flat=True))
+                asked.append(entries.order_by().annotate(asked=Value(number)).values_list("asked", "pk"))
+        for first in range(0, len(asked), SEARCHES_AT_ONCE):
+            one, *others = asked[first : first + SEARCHES_AT_ONCE]
+            for number, page in one.union(*others):
+                found[queries[number]].add(page)
+        for query, pages in found.items():
             self._matches[query] = frozenset(place for place, item in self.items.items() if item.page_id in pages)
-        return self._matches[query]
 
     def _words(self, query: str) -> str:
         return Truncator(read_filters(dict(parse_qsl(query)), self._vocabulary).words).chars(SEARCH_WORDS)
@@ -221,6 +271,17 @@ class IssueEditions:
         sectors = [name for pk, name in self.sector_names.items() if pk in candidate.sectors]
         regions = [name for pk, name in self.region_names.items() if pk in candidate.regions]
         return f"For: {', '.join(sectors) or 'everyone'} · {', '.join(regions) or 'national'}"
+
+
+def _carried(issue: Issue) -> list[Item]:
+    """The issue's items. A correction's is the one it corrects, in the entry's own words: what an editor put in their
+    place for the issue may be what was wrong."""
+    if not issue.is_correction:
+        return list(issue.items.all())
+    item = Item.objects.select_related("page").get(pk=issue.corrects_id)
+    item.headline = item.summary = ""
+    item.image, item.pinned, item.left_out = None, False, False
+    return [item]
 
 
 def quarterly_limit(limit: int) -> int:

@@ -1,20 +1,20 @@
 """Freezing: editions and recipients are fixed before anything is sent, in one transaction."""
 
 import hashlib
-from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.formats import date_format
 from wagtail.log_actions import log
 
 from membership.audiences import assign_audiences
 from membership.models import Audience
 from membership.pausing import end_pauses
 from newsletter.compiling import IssueError
+from newsletter.correcting import check_can_be_frozen
 from newsletter.editions import Choice, IssueEditions
 from newsletter.models import Edition, EditionAudience, EditionItem, Issue, Link, Mailing
-from newsletter.rendering import render_edition
+from newsletter.recipients import insert_correction, insert_deliveries
+from newsletter.rendering import Rendered, render_edition
 from newsletter.skeletons import Variant, Workshop
 
 
@@ -22,8 +22,9 @@ def freeze(issue: Issue) -> Mailing:
     """Fix who gets what, and return the mailing. May be called twice, or by two at once: the first one counts.
 
     Every subscription gets a row of the ledger, whatever its state, so that it can always be said why somebody
-    was or was not mailed. Raises IssueError when the issue is not approved, RenderError when an edition cannot
-    be rendered; nothing is kept then.
+    was or was not mailed; a correction has a row for whoever received what it corrects. Raises IssueError when the
+    issue is not approved, or what it corrects is still being sent, RenderError when an edition cannot be rendered;
+    nothing is kept then.
     """
     if mailing := issue.get_mailing():
         return mailing
@@ -36,7 +37,7 @@ def freeze(issue: Issue) -> Mailing:
     try:
         with transaction.atomic():
             mailing = Mailing.objects.create(issue=issue, revision=issue.live_revision)
-            mailing.frozen = _fill_ledger(issue)
+            mailing.frozen = _fill_for_correction(issue) if issue.is_correction else _fill_ledger(issue)
             mailing.save(update_fields=["frozen"])
             log(issue, "newsletter.freeze", data={"frozen": mailing.frozen})
     except IntegrityError:
@@ -56,11 +57,27 @@ def _fill_ledger(issue: Issue) -> int:
     rows = 0
     while True:
         maker.make_missing()
-        rows += _insert_deliveries(issue)
+        rows += insert_deliveries(issue)
         if not assign_audiences():
             break
-    maker.insert_links()
+    insert_links(maker.editions)
     Workshop(issue).prepare(Edition.objects.filter(issue=issue).iterator(chunk_size=100), Variant())
+    return rows
+
+
+def _fill_for_correction(issue: Issue) -> int:
+    """Make the one edition of a correction, its prepared message, and a row for everybody who was sent the item."""
+    assert issue.corrects_id
+    check_can_be_frozen(issue)
+    editions = IssueEditions.approved(issue)
+    choice = editions.general()
+    rendered = render_edition(editions.content(choice))
+    edition = make_edition(issue, rendered, number=1, label="Whoever received the entry")
+    # What it corrects, even when the entry is gone and only the words about it are left.
+    EditionItem.objects.create(edition=edition, item_id=issue.corrects_id, place=1)
+    rows = insert_correction(edition, issue.corrects_id)
+    insert_links(editions)
+    Workshop(issue).prepare([edition], Variant())
     return rows
 
 
@@ -98,66 +115,27 @@ class EditionMaker:
         if not choice.items:
             return None
         rendered = render_edition(self.editions.content(choice))
-        digest = hashlib.sha256("\0".join([rendered.subject, rendered.html, rendered.text]).encode()).hexdigest()
-        return Edition.objects.create(
-            issue=self.issue,
-            number=len(self.by_choice) + 1,
-            label=self.editions.label(audience)[:200],
-            more_count=choice.more,
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            content_hash=digest,
-        )
-
-    def insert_links(self) -> None:
-        Link.objects.bulk_create(
-            Link(issue=self.issue, number=item.number, url=item.url, item=self.editions.items[item.number])
-            for item in self.editions.numbered()
-        )
+        label = self.editions.label(audience)[:200]
+        return make_edition(self.issue, rendered, number=len(self.by_choice) + 1, label=label, more=choice.more)
 
 
-def _insert_deliveries(issue: Issue) -> int:
-    """Write one row per subscription that has an audience and no row, in a single statement; return their number.
+def make_edition(issue: Issue, rendered: Rendered, *, number: int, label: str, more: int = 0) -> Edition:
+    digest = hashlib.sha256("\0".join([rendered.subject, rendered.html, rendered.text]).encode()).hexdigest()
+    return Edition.objects.create(
+        issue=issue,
+        number=number,
+        label=label,
+        more_count=more,
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+        content_hash=digest,
+    )
 
-    Whoever is not to be mailed is `skipped` at once, with the reason; everybody else is `pending`. Rows are in the
-    order of editions, so that whoever sends needs few prepared messages at a time, and one call of a provider's
-    interface can carry many.
-    """
-    postgres = connection.vendor == "postgresql"
-    nonce = "gen_random_uuid()" if postgres else "lower(hex(randomblob(16)))"
-    timestamp = "%s::timestamptz" if postgres else "%s"
-    reason = """
-        CASE WHEN x.id IS NOT NULL THEN 'suppressed'
-             WHEN s.state = 'ended' THEN 'unsubscribed'
-             WHEN s.state = 'pending' THEN 'not confirmed'
-             WHEN s.state = 'paused' THEN 'paused'
-             WHEN a.edition_id IS NULL AND s.frequency = 'quarterly' AND %s <> '' THEN %s
-             WHEN a.edition_id IS NULL THEN 'nothing new for this member'
-             ELSE '' END
-    """
-    month = issue.month
-    between = "" if month.ends_quarter else f"quarterly: next issue in {date_format(month.quarter_end.first_day, 'F')}"
-    now: Any = connection.ops.adapt_datetimefield_value(timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            INSERT INTO newsletter_delivery
-                (issue_id, edition_id, member_id, state, reason, nonce, attempts, provider, message_id, finished_at)
-            SELECT %s, r.edition_id, r.member_id, CASE WHEN r.reason = '' THEN 'pending' ELSE 'skipped' END,
-                   r.reason, {nonce}, 0, '', '', CASE WHEN r.reason = '' THEN NULL ELSE {timestamp} END
-            FROM (
-                SELECT a.edition_id, s.member_id, {reason} AS reason
-                FROM membership_subscription s
-                JOIN membership_member m ON m.id = s.member_id
-                JOIN membership_user u ON u.id = m.user_id
-                LEFT JOIN membership_suppression x ON x.address_hash = u.address_hash
-                JOIN newsletter_editionaudience a ON a.issue_id = %s AND a.audience_id = s.audience_id
-                LEFT JOIN newsletter_delivery d ON d.issue_id = a.issue_id AND d.member_id = s.member_id
-                WHERE d.id IS NULL
-                ORDER BY a.edition_id, s.id
-            ) AS r
-            """,
-            [issue.pk, now, between, between, issue.pk],
-        )
-        return int(cursor.rowcount)
+
+def insert_links(editions: IssueEditions) -> None:
+    """Number the links of every item that any edition may carry."""
+    Link.objects.bulk_create(
+        Link(issue=editions.issue, number=item.number, url=item.url, item=editions.items[item.number])
+        for item in editions.numbered()
+    )

@@ -1,53 +1,48 @@
 """Pre-flight: what is wrong with an issue before it goes out. Shown to the editor, enforced when it is approved.
 
-Errors block. Warnings are acknowledged one by one, by the person who approves.
+Errors block. Warnings are acknowledged one by one, by the person who approves. What is looked at is in `inspections/`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import date
 
-from newsletter.editions import IssueEditions
+from newsletter.inspections import colours, entries, links, mail, opening, pictures, reach, sender, words
+from newsletter.inspections.draft import Draft
+from newsletter.inspections.findings import Finding, Level
 from newsletter.models import Issue
-from newsletter.rendering import RenderError, render_edition
+
+__all__ = ["Finding", "Level", "links_of_drafts", "links_to_check", "preflight"]
+
+DRAFTS = 6  # the latest unsent issues whose links are followed: older ones were given up
 
 
-class Level(StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"  # worth knowing, nothing to do
+def preflight(issue: Issue, day: date | None = None) -> list[Finding]:
+    """Look through a draft, errors first. Nothing is fetched: what needs the network was looked up before.
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found. `code` names the check, `where` the thing it is about, such as `item:12`."""
-
-    code: str
-    level: Level
-    sentence: str  # what is wrong and what to do about it
-    where: str = ""
-    item: int | None = None  # the item's id, for a link to it
-
-    @property
-    def key(self) -> str:
-        """What an acknowledgement is of. It holds the sentence: a warning that has changed is a new one."""
-        return f"{self.code}:{self.where}:{self.sentence}"
-
-
-def preflight(issue: Issue) -> list[Finding]:
-    """Look through a draft, errors first. Nothing is fetched: what needs the network was looked up before."""
-    editions = IssueEditions(issue)
-    found = [*_contents(issue, editions)]
+    `day` is when the issue is likely to be read; unless it is given, the usual day of sending.
+    """
+    draft = Draft(issue, day)
+    reached = reach.reach(draft)
+    found = [
+        *opening.look(draft),
+        *entries.look(draft),
+        *words.look(draft),
+        *pictures.look(draft),
+        *links.look(draft),
+        *reach.look(draft, reached),
+        *mail.look(draft, reached),
+        *colours.look(),
+        *sender.look(),
+    ]
     order = list(Level)
-    return sorted(found, key=lambda finding: order.index(finding.level))
+    return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level))
 
 
-def _contents(issue: Issue, editions: IssueEditions) -> Iterator[Finding]:
-    if not editions.items:
-        sentence = f"The issue {issue.period} has no items: compile it, or add some, before approving."
-        yield Finding("empty", Level.ERROR, sentence)
-        return
-    try:
-        render_edition(editions.content(editions.general(editions.limit)))
-    except (RenderError, ValueError) as error:
-        yield Finding("unrenderable", Level.ERROR, str(error))
+def links_to_check(issue: Issue) -> list[str]:
+    """Every link out of our site that a reader of the latest draft may follow."""
+    return links.links_of(Draft(issue.get_latest_revision_as_object()))
+
+
+def links_of_drafts() -> list[str]:
+    """The links of every issue that has not been frozen for sending."""
+    drafts = Issue.objects.filter(mailing__isnull=True).order_by("-period")[:DRAFTS]
+    return list(dict.fromkeys(url for issue in drafts for url in links_to_check(issue)))

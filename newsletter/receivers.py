@@ -1,4 +1,4 @@
-"""Signals: Anymail's provider events become ours; a new installation gets its archive and approval workflow."""
+"""Signals: Anymail's provider events become ours; a new installation gets its archive, roles and workflow."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
+from wagtail.signals import page_unpublished
 
 from membership.signals import Reading, welcoming
 from newsletter import holdings
 from newsletter.bounces import for_good
-from newsletter.models import Issue
-from newsletter.site import ensure_archive
+from newsletter.models import Issue, Schedule
+from newsletter.roles import ensure_roles
 from newsletter.tracking import record_provider_event
 
 holdings.register_all()
@@ -40,6 +41,12 @@ def latest_issue(**kwargs: Any) -> Reading | None:
     return Reading(issue.title, f"{settings.SITE_URL}/e-news/{issue.slug}/") if issue else None
 
 
+@receiver(page_unpublished, sender=Issue)
+def approval_gone(instance: Issue, **kwargs: Any) -> None:
+    """Whichever way an approval was taken back: the next one must not find a moment that nobody set for it."""
+    Schedule.objects.filter(pk=instance.pk, issue__mailing__isnull=True).delete()
+
+
 @receiver(post_migrate, sender=apps.get_app_config("newsletter"))
 def prepare_installation(**kwargs: Any) -> None:
-    ensure_archive()
+    ensure_roles()

@@ -146,7 +146,8 @@ def _edition_rows(issue: Issue, measured: Measured) -> list[EditionRow]:
 def _item_rows(issue: Issue, measured: Measured) -> list[ItemRow]:
     places = EditionItem.objects.filter(edition__issue=issue)
     editions = _by(places, "item", Count("edition"))
-    sent = places.filter(edition__deliveries__state=Delivery.State.SENT)
+    # By issue too: no index of deliveries begins with the edition.
+    sent = places.filter(edition__deliveries__issue=issue, edition__deliveries__state=Delivery.State.SENT)
     carried = _by(sent, "item", Count("edition__deliveries"))
     return [
         ItemRow(

@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,7 +17,7 @@ from wagtail.log_actions import log
 
 from membership.models import User
 from newsletter.compiling import IssueError
-from newsletter.models import Issue, NewsletterSettings, Schedule
+from newsletter.models import Issue, Mailing, NewsletterSettings, Schedule
 from newsletter.rendering import RenderError
 from newsletter.sending import start
 from newsletter.telling import tell
@@ -28,10 +29,10 @@ LATE_AT_MOST = timedelta(hours=24)
 AHEAD_AT_MOST = timedelta(days=92)
 
 
-def usual_moment(issue: Issue) -> datetime:
+def usual_moment(issue: Issue, chosen: NewsletterSettings | None = None) -> datetime:
     """When an issue is sent unless somebody says otherwise: on the day and hour of the settings in the month after its
     own, or at that hour next if this has passed."""
-    chosen, now = NewsletterSettings.load(), timezone.localtime()
+    chosen, now = chosen or NewsletterSettings.load(), timezone.localtime()
     hour = time(chosen.send_hour)
     planned = timezone.make_aware(datetime.combine(issue.month.next.first_day.replace(day=chosen.send_day), hour))
     if planned > now and not issue.is_correction:
@@ -76,9 +77,11 @@ def unschedule(issue: Issue, *, by: User | None) -> None:
 def start_due() -> list[str]:
     """Start every issue whose moment has come, and return their names. May be run twice, and by two at once."""
     now = timezone.now()
-    waiting = Schedule.objects.filter(issue__mailing__isnull=True, missed_at=None, send_at__lte=now)
+    # One that is frozen was so by command, or by a process that was killed before it could open it.
+    not_begun = Q(issue__mailing__isnull=True) | Q(issue__mailing__state=Mailing.State.FROZEN)
+    waiting = Schedule.objects.filter(not_begun, missed_at=None, send_at__lte=now).select_related("issue")
     started = []
-    for planned in waiting.select_related("issue").order_by("send_at")[:10]:
+    for planned in waiting.order_by("send_at")[:10]:
         if planned.send_at < now - LATE_AT_MOST:
             _miss(planned)
         elif _start(planned):
@@ -113,4 +116,4 @@ def _tell(planned: Schedule, sentence: str) -> None:
 
 
 def _words(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y, g:ia")
+    return date_format(timezone.localtime(moment), "j F Y, H:i")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import Header
 from email.message import EmailMessage
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, parseaddr
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
@@ -23,8 +23,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.encoding import NEWLINE, quoted_printable, short_last_line
-from newsletter.models import Edition, Issue, Link, Prepared
+from newsletter.models import Edition, Issue, Prepared
+from newsletter.numbering import addresses_in_mail
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT, header_value, neutralise, with_tracking
+from newsletter.sender import header_addresses
 from newsletter.transports.wire import END, needs_nothing, on_the_wire
 
 MARK = b"\0"  # stands on either side of a slot's name in what is stored: a mail can hold no NUL of its own
@@ -153,7 +155,7 @@ class Workshop:
 
     def __init__(self, issue: Issue) -> None:
         self.issue = issue
-        self.sender = header_value(settings.NEWS_FROM)
+        self.sender, self.reply_to = header_addresses(issue)
         self.domain = parseaddr(self.sender)[1].rpartition("@")[2]
         mailing = issue.get_mailing()
         # The same in every process that sends this issue, so that a retried message is the same message.
@@ -164,7 +166,7 @@ class Workshop:
     @property
     def links(self) -> dict[str, int]:
         if self._links is None:
-            self._links = dict(Link.objects.filter(issue=self.issue).values_list("url", "number"))
+            self._links = {url: number for number, url in addresses_in_mail(self.issue.pk).items()}
         return self._links
 
     def skeleton(self, edition: int, variant: Variant) -> Skeleton:
@@ -269,7 +271,8 @@ class Workshop:
         """The headers that are the same for every recipient (quality.md 1; RFC 2919, RFC 8058, RFC 3834)."""
         host = urlsplit(settings.SITE_URL).hostname or self.domain
         headers = {
-            "From": formataddr(parseaddr(self.sender)),
+            "From": self.sender,
+            **({"Reply-To": self.reply_to} if self.reply_to else {}),
             "Subject": Header(
                 header_value(edition.subject), "utf-8" if not edition.subject.isascii() else "ascii"
             ).encode(linesep="\r\n"),

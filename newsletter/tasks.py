@@ -5,8 +5,10 @@ import logging
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from newsletter import daily, stopping
+from cms import links
+from newsletter import daily, sender_domain, stopping
 from newsletter.models import Issue
+from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
 from newsletter.sending import drain
 from newsletter.ticking import run_due
@@ -47,3 +49,24 @@ def send_issue(issue_id: int) -> None:
     issue = Issue.objects.get(pk=issue_id)
     sent = drain(issue, seconds=SLICE, patient=True)
     logger.info("issue %s: %s deliveries ended, left: %s %s", issue.period, sent.finished, sent.left, sent.trouble)
+
+
+@shared_task
+def check_links() -> None:
+    """Follow the links of drafts that wait for it, or were followed long ago; what there is no time for waits."""
+    wanted = links_of_drafts()
+    links.remember(wanted)
+    if due := links.due(wanted):
+        logger.info("%s of %s links checked", links.check(due), len(due))
+
+
+@shared_task
+def check_links_of(issue_id: int) -> None:
+    """Follow every link of one draft now, because an editor asked for it."""
+    links.check(links_to_check(Issue.objects.get(pk=issue_id)))
+
+
+@shared_task
+def look_up_sender(by_hand: bool = False) -> None:
+    """Ask what the sender's domain says about who may send for it; a second call within hours does nothing."""
+    sender_domain.refresh(by_hand=by_hand)

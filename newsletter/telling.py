@@ -5,10 +5,12 @@ import logging
 from django.conf import settings
 from django.core.mail import get_connection, send_mail
 from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
 
 from membership.models import User
-from newsletter.models import NewsletterSettings
-from newsletter.site import APPROVERS_GROUP
+from newsletter.models import CertificateRecord, Mailing, NewsletterSettings
+from newsletter.site import ADMINISTRATORS_GROUP, APPROVERS_GROUP
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +20,7 @@ def told() -> QuerySet[User]:
     named = NewsletterSettings.load().told.all()
     people = Q(groups__in=named)
     if not named:
-        people = Q(groups__name=APPROVERS_GROUP) | Q(is_superuser=True)
+        people = Q(groups__name__in=[ADMINISTRATORS_GROUP, APPROVERS_GROUP]) | Q(is_superuser=True)
     return User.objects.filter(people, is_active=True).distinct().order_by("pk")
 
 
@@ -30,3 +32,15 @@ def tell(subject: str, text: str, people: QuerySet[User] | None = None) -> None:
                 send_mail(subject, text, settings.ACCOUNTS_FROM, [address], connection=connection)
     except Exception as error:  # the provider that is in trouble may be the one that would carry this
         logger.error("nobody could be mailed “%s”: %s", subject, type(error).__name__)
+
+
+def tell_sent(record: CertificateRecord) -> None:
+    """Tell that a mailing has come to its end, with its counts. Once: the caller says it of the first certificate."""
+    issue = record.issue
+    if not Mailing.objects.filter(pk=issue.pk, state=Mailing.State.FINISHED).exists():
+        return  # cancelled: whoever did that knows
+    certificate = settings.SITE_URL + reverse("newsletter_certificate", args=[issue.pk])
+    text = render_to_string(
+        "newsletter/email/sent.txt", {"issue": issue, "counts": record.counts, "certificate": certificate}
+    )
+    tell(f"The {issue.month.title} e-news has been sent", text)

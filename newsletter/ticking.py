@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from membership.pausing import end_pauses
 from newsletter.compiling import IssueError, compile_issue
+from newsletter.milestones import tell_compiled, tell_empty
 from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
 from newsletter.recovery import Recovered, recover
@@ -26,8 +27,8 @@ class Ticked:
 
 
 def run_due() -> Ticked:
-    """End the pauses that are over, compile last month's issue once its day has come, start the issues whose time has
-    come, and recover what was lost. Missed days are made up for.
+    """End the pauses that are over, compile last month's issue once its day has come and tell the editors, start the
+    issues whose time has come, and recover what was lost. Missed days are made up for.
     """
     return Ticked(
         resumed=end_pauses(timezone.localdate()),
@@ -48,4 +49,9 @@ def _compile_if_due() -> str:
     except IssueError as error:
         logger.warning("issue %s was not compiled: %s", period, error)
         return ""
-    return str(period) if compiled.issue else ""
+    if not compiled.issue:
+        tell_empty(compiled)
+        return ""
+    if compiled.made:  # else another process was faster
+        tell_compiled(compiled)
+    return str(period)

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from newsletter.views import leaving, measuring, member, webhooks
+from newsletter.views import archive, leaving, measuring, member, webhooks
 
 urlpatterns = [
     path("account/", member.dashboard, name="account"),
@@ -11,6 +11,7 @@ urlpatterns = [
     re_path(r"^e-news/u/(?P<token>[^/]+)$", leaving.unsubscribe),
     path("e-news/u/<str:token>/", leaving.unsubscribe, name="news_unsubscribe"),
     path("e-news/p/<str:token>/", leaving.preferences, name="news_preferences"),
+    path("feeds/e-news/", archive.ENewsFeed(), name="news_feed"),
     path("l/<str:token>/<int:number>", measuring.click, name="news_click"),
     path("webhooks/<slug:esp>/tracking/", webhooks.tracking, name="provider_webhook"),
     path("o/<str:token>.gif", measuring.pixel, name="news_pixel"),

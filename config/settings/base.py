@@ -214,6 +214,8 @@ ACCOUNT_RATE_LIMITS = {
     "reset_here": "4/10m/key",
     "change_address": "8/h/key",
     "change_address_here": "4/10m/key",
+    "test_send": "10/h/key",  # of the e-news, by one editor
+    "test_send_here": "10/h/key",
     "login_failed_anywhere": "50/h/key",
     "login_failed": "5/5m/key",
     "login": None,
@@ -259,6 +261,7 @@ SENDING_ARMED = env.bool("SENDING_ARMED", default=True)  # a restored copy start
 SEND_RATE_PER_SECOND = env.float("SEND_RATE_PER_SECOND", default=0.0)  # 0 = as fast as the provider takes it
 # Of all workers together, and of one recipient domain: “nhs.net=5,*=20” (* = any other; empty = no limit).
 SEND_DOMAIN_RATES = env("SEND_DOMAIN_RATES", default="")
+DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])  # the provider's, so that the pre-flight can look them up
 SEND_PER_DAY = env.int("SEND_PER_DAY", default=0)  # warm-up cap of a new sender; 0 = none
 SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=4)  # to the SMTP server, per process
 SEND_CALLS = env.int("SEND_CALLS", default=25)  # API calls under way at once, per process

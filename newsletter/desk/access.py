@@ -95,7 +95,8 @@ def _tabs(issue: Issue, mailing: Mailing | None, current: str) -> list[Tab]:
         "newsletter_links": "Links",
     }
     approve = {} if mailing else {"newsletter_approve": "Approve and schedule"}
-    names = {**before, **approve, **(after if mailing else {})}
+    sending = {"newsletter_sending": "Sending"} if issue.is_approved else {}
+    names = {**before, **approve, **(after if mailing else sending)}
     if issue.is_correction:
         names.pop("newsletter_editions")
     return [Tab(name, label, reverse(name, args=[issue.pk]), name == current) for name, label in names.items()]

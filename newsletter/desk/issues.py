@@ -1,30 +1,41 @@
-"""The list of issues, and of each: where it stands, a plain report, and the certificate."""
-
-from typing import Any
+"""The list of issues, and a plain report of each."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from newsletter.certificate import LISTED, certify, list_unknown, verify
 from newsletter.desk.access import issue_context, visible_issue, visible_issues
+from newsletter.desk.compiling import may_compile
 from newsletter.models import Delivery, Issue
+from newsletter.periods import Period
 from newsletter.reporting import report
+from newsletter.standing import Sent, Standing, issues_with_standing, with_standing
 
-LATEST = 24  # issues: two years
+LATEST = 24  # monthly issues: two years
+CORRECTIONS = 100  # of these, at most: no year has held so many
+
+Row = tuple[Issue, Standing, Sent | None]
 
 
 def issues(request: HttpRequest) -> HttpResponse:
-    """The latest issues, where each stands, and the way to its editor and report."""
-    allowed = visible_issues(request.user).select_related("mailing").order_by("-period")[:LATEST]
-    return render(request, "newsletter/admin/issues.html", {"issues": allowed, "page_title": "E-news"})
-
-
-def overview(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Where an issue stands, and what can be done next."""
-    issue = visible_issue(request, issue_id)
-    context = issue_context(request, issue, "newsletter_issue", "E-news")
-    return render(request, "newsletter/admin/issue.html", context)
+    """The latest monthly issues, each with its corrections beneath it: where it stands, counts and the next date."""
+    allowed = with_standing(visible_issues(request.user))
+    monthly = list(allowed.monthly().order_by("-period")[:LATEST])
+    corrections: list[Issue] = []
+    if monthly:
+        later = allowed.filter(corrects__isnull=False, period__gt=monthly[-1].period).order_by("period")
+        corrections = list(later[:CORRECTIONS])
+    rows = issues_with_standing([*monthly, *corrections])
+    beneath: dict[Period, list[Row]] = {}
+    for row in rows[len(monthly) :]:
+        beneath.setdefault(row[0].month, []).append(row)
+    context = {
+        "page_title": "E-news",
+        "rows": [(*row, beneath.get(row[0].month, [])) for row in rows[: len(monthly)]],
+        "latest": LATEST,
+        "may_compile": may_compile(request.user),
+    }
+    return render(request, "newsletter/admin/issues.html", context)
 
 
 def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
@@ -36,39 +47,7 @@ def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
     return render(request, "newsletter/admin/report.html", context | {"report": result, "states": states})
 
 
-def issue_certificate(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """How every delivery of an issue ended, by state and edition, and whether the ledger is as it was sealed."""
-    issue = visible_issue(request, issue_id)
-    context = issue_context(request, issue, "newsletter_certificate", "Certificate")
-    certified = _certified(issue) if context["mailing"] else {}
-    return render(request, "newsletter/admin/certificate.html", context | certified)
-
-
-def _certified(issue: Issue) -> dict[str, Any]:
-    certificate, seal = certify(issue), verify(issue)
-    states = certificate.states
-    used = [state for state in Delivery.State if states[state]]
-    return {
-        "certificate": certificate,
-        "seal": seal,
-        "settled": seal.settled[:LISTED],
-        "unknown": list_unknown(issue),
-        "unknown_count": states[Delivery.State.UNKNOWN],
-        "listed": LISTED,
-        "rows": [(one.label, states[one], _share(states[one], certificate.frozen)) for one in Delivery.State],
-        "columns": [state.label for state in used],
-        "editions": [(one, [one.states[state] for state in used]) for one in certificate.editions],
-    }
-
-
-def _share(count: int, total: int) -> str:
-    """Percent, as the width of a bar."""
-    return f"{min(100, 100 * count / total):.2f}" if total else "0"
-
-
 urlpatterns = [
     path("", issues, name="newsletter_issues"),
-    path("<int:issue_id>/", overview, name="newsletter_issue"),
     path("<int:issue_id>/report/", issue_report, name="newsletter_report"),
-    path("<int:issue_id>/certificate/", issue_certificate, name="newsletter_certificate"),
 ]

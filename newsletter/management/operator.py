@@ -17,7 +17,7 @@ from rich.table import Table
 from newsletter.compiling import IssueError
 from newsletter.draining import Sent
 from newsletter.models import Issue
-from newsletter.periods import Period
+from newsletter.periods import Period, validate_name
 from newsletter.rendering import RenderError
 from newsletter.transports.base import TransportUnavailable
 
@@ -97,17 +97,22 @@ class OperatorCommand(BaseCommand):
 
 
 class IssueCommand(OperatorCommand):
-    """A command about one issue, named by its period."""
+    """A command about one issue, named by its period, or about a correction."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("issue", metavar="ISSUE", help="the issue's month, such as 2026-10")
+        parser.add_argument(
+            "issue", metavar="ISSUE", help="the issue's month, such as 2026-10, or a correction, 2026-10-c1"
+        )
 
     def issue(self, options: dict[str, Any]) -> Issue:
-        period = Period.parse(options["issue"])
-        issue = Issue.objects.filter(period=str(period)).first()
+        name = options["issue"].strip()
+        validate_name(name)
+        issue = Issue.objects.filter(period=name).first()
+        if not issue and name[7:]:
+            raise Error(f"There is no correction {name}: an editor drafts it from the Links page of {name[:7]}.")
         if not issue:
-            raise Error(f"There is no issue {period}: compile it with `compile_issue --month {period}`.")
+            raise Error(f"There is no issue {name}: compile it with `compile_issue --month {name}`.")
         return issue
 
 

@@ -3,7 +3,8 @@ from newsletter.models.delivery import AgedToken, Delivery
 from newsletter.models.edition import Edition, EditionAudience, EditionItem, Link, Prepared
 from newsletter.models.engagement import Hit, ProviderEvent
 from newsletter.models.flow import DayCount, Pace, Throttle
-from newsletter.models.issue import ENewsPage, Issue, Item
+from newsletter.models.issue import ENewsPage, Issue
+from newsletter.models.item import Item
 from newsletter.models.mailing import CertificateRecord, Mailing
 from newsletter.models.settings import NewsletterSettings
 

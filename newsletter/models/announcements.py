@@ -1,5 +1,6 @@
 """Announcements: what an editor tells everybody in an issue, besides its items. Each kind is a block with a preview."""
 
+from datetime import date
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -45,8 +46,8 @@ class DateBlock(blocks.StructBlock):
         label = "Date to note"
         description = "A day and what happens on it, shown as a leaf of a calendar."
         preview_template = "newsletter/blocks/date_preview.html"
-        preview_value: ClassVar[dict[str, str]] = {
-            "day": "2026-12-04",
+        preview_value: ClassVar[dict[str, Any]] = {
+            "day": date(2026, 12, 4),
             "what": "National conference on children with a parent in prison, Leeds",
             "link": "https://example.org/conference/",
         }

@@ -3,6 +3,7 @@
 import base64
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.encoding import iri_to_uri
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -19,7 +20,7 @@ def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
     if not url:
         raise Http404
     response = HttpResponse(status=302)
-    response["Location"] = url
+    response["Location"] = iri_to_uri(url)
     return response
 
 

@@ -1,37 +1,82 @@
 """How an issue is shown: on the website once sent, and to its editor before."""
 
+import re
+from functools import cached_property
+from typing import Any, cast
+
 from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from cms.models import Region, Sector
+from membership.models import Audience
+from newsletter import inbox
 from newsletter.editions import IssueEditions
 from newsletter.models import Issue
-from newsletter.rendering import Rendered, render_edition, sanitise_rich_text
+from newsletter.reading import Reading, everything, read
+from newsletter.skeletons import Workshop
+from newsletter.views.archive import issue_page
+
+GENERAL = [("email", "E-mail"), ("text", "Plain text"), ("inbox", "Inbox"), ("web", "Web version")]
+ONE_EDITION = re.compile(r"edition-(\d{1,9})-(\d{1,9})")  # ids of a sector and a region; 0 = national
 
 
 class IssuePresenter:
     """Shows an issue by the same functions that make the mail (`newsletter.models.issue.Presenter`)."""
 
-    modes = [("email", "E-mail"), ("text", "Plain text"), ("web", "Web version")]
+    def __get__(self, issue: Issue | None, owner: type[Issue] | None = None) -> "IssuePresenter":
+        """Every issue has one of its own, kept like a cached property: Wagtail asks for the modes once per mode."""
+        if issue is None:
+            return self
+        own: IssuePresenter = issue.__dict__.setdefault("presenter", IssuePresenter())
+        return own
+
+    # The protocol asks for an attribute, and loading it takes two queries that the public pages need not make.
+    modes = cast(list[tuple[str, str]], cached_property(lambda self: _modes()))
 
     def web_version(self, request: HttpRequest, issue: Issue) -> HttpResponse:
-        """The public version: every item, no personal link."""
+        """The public version, without any personal link."""
         return self._web(request, issue, IssueEditions.approved(issue))
 
     def _web(self, request: HttpRequest, issue: Issue, editions: IssueEditions) -> HttpResponse:
-        content = editions.content(editions.general(), greeting="", token="none")
-        introduction = sanitise_rich_text(content.introduction_html)
-        context = {"page": issue, "content": content, "introduction": introduction}
-        return render(request, "newsletter/issue.html", context)
+        return issue_page(request, issue, editions)
 
     def preview(self, request: HttpRequest, issue: Issue, mode: str) -> HttpResponse:
-        """What Wagtail shows beside the editor."""
+        """What Wagtail shows beside the editor, of the issue as the form holds it. Raises Http404 for other modes."""
+        editions = IssueEditions(issue)
         if mode == "web":
-            return self._web(request, issue, IssueEditions(issue))
-        rendered = render_general(issue)
+            return self._web(request, issue, editions)
+        reading = read(editions, _audience(editions, mode))
+        if not reading.rendered:
+            return _plain(f"{reading.audience}\n\n{reading.why_not}\n")
         if mode == "text":
-            return HttpResponse(rendered.text, content_type="text/plain; charset=utf-8")
-        return email_preview(rendered.html)
+            return _plain(reading.rendered.text)
+        if mode == "inbox":
+            return _inbox(request, issue, reading)
+        return email_preview(reading.rendered.html)
+
+
+def _modes() -> list[tuple[str, str]]:
+    """The general views, and the edition of every sector and region."""
+    regions = [(0, "national"), *Region.objects.values_list("pk", "name")]
+    sectors = Sector.objects.values_list("pk", "short_name")
+    editions = [
+        (f"edition-{sector}-{region}", f"{name} · {place}") for sector, name in sectors for region, place in regions
+    ]
+    return [*GENERAL, *editions]
+
+
+def _audience(editions: IssueEditions, mode: str) -> Audience | None:
+    """Whom a mode is for. Raises Http404 when there is no such mode."""
+    found = ONE_EDITION.fullmatch(mode)
+    if not found:
+        if mode in dict(GENERAL):
+            return None
+        raise Http404
+    sector, region = int(found[1]), int(found[2])
+    if sector not in editions.sector_names or (region and region not in editions.region_names):
+        raise Http404
+    return everything([sector], region or None)
 
 
 @csp_update({"style-src": ["'unsafe-inline'"]})  # a mail carries its styles inside
@@ -40,8 +85,12 @@ def email_preview(html: str) -> HttpResponse:
     return HttpResponse(html)
 
 
-def render_general(issue: Issue) -> Rendered:
-    """The mail addressed to nobody, with as many of all items as an edition holds."""
-    editions = IssueEditions(issue)
-    content = editions.content(editions.general(editions.limit), greeting="Hello,", token="preview")
-    return render_edition(content)
+def _plain(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def _inbox(request: HttpRequest, issue: Issue, reading: Reading) -> HttpResponse:
+    assert reading.rendered
+    rows = inbox.rows(reading.rendered, Workshop(issue).sender)
+    context: dict[str, Any] = {"rows": list(rows), "issue": issue}
+    return render(request, "newsletter/admin/inbox.html", context)

@@ -28,4 +28,4 @@ def adviser():
 
 
 def editor():
-    return browser("Editors", "Approvers")
+    return browser("Author", "Approver")

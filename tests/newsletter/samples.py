@@ -4,7 +4,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from newsletter.content import EditionContent, ItemContent, SectionContent
+from newsletter.content import (
+    AnnouncementContent,
+    DateContent,
+    EditionContent,
+    FigureContent,
+    ItemContent,
+    SectionContent,
+)
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
 
 SITE = "https://www.i-hop.example.org"
@@ -149,6 +156,38 @@ LISTED = (
 )
 
 
+ANNOUNCEMENTS = (
+    AnnouncementContent(
+        heading="The helpline is closed on 25 and 26 December",
+        text_html='<p>Messages left then are answered on the 27th. In an emergency, <a href="https://example.org/help/">'
+        "these services</a> are open <b>day and night</b>.</p>",
+        button_url="https://example.org/helpline/?from=e-news&issue=2026-10",
+        button_label="Helpline hours",
+    ),
+    DateContent(
+        day=date(2026, 12, 1),
+        what="Consultation on visits by video closes",
+        what_url="https://example.org/consultation/",
+    ),
+    FigureContent(
+        number="39 %",
+        text="Prisoners who are visited by their family are so much less likely to reoffend.",
+        source="Ministry of Justice, 2008",
+    ),
+)
+
+
+def pictured(one: ItemContent, **changes: Any) -> ItemContent:
+    """The item with a picture, as wide as a mail's text."""
+    picture = {
+        "image_url": f"{SITE}/media/images/picture-{one.number}.jpg",
+        "image_alt": "Two children draw at a table in a visits hall",
+        "image_width": 536,
+        "image_height": 302,
+    }
+    return replace(one, **{**picture, **changes})
+
+
 def sections(items: tuple[ItemContent, ...] = LISTED) -> tuple[SectionContent, ...]:
     """The items by kind, in the order of the kinds."""
     return tuple(
@@ -185,6 +224,19 @@ def edition(**changes: Any) -> EditionContent:
         audience="Health · North East",
     )
     return replace(october, **changes)
+
+
+def rich_edition(**changes: Any) -> EditionContent:
+    """The October edition with everything that an edition can hold: announcements and pictures too."""
+    listed = tuple(pictured(one) if one.number in {8, 14} else one for one in LISTED)
+    return edition(
+        **{
+            "highlights": (pictured(HIGHLIGHTS[0]), *HIGHLIGHTS[1:]),
+            "sections": sections(listed),
+            "announcements": ANNOUNCEMENTS,
+            **changes,
+        }
+    )
 
 
 def long_edition(count: int, **changes: Any) -> EditionContent:

@@ -67,7 +67,8 @@ class TestJson:
             "added": 1,
             "left_out": [{"title": "Closed", "reason": "closed"}],
         }
-        assert run("approve_issue", "2026-10", "--by", approver.email) == {"issue": "2026-10", "approved": True}
+        approved = run("approve_issue", "2026-10", "--by", approver.email)
+        assert (approved["issue"], approved["approved"], len(approved["acknowledged"])) == ("2026-10", True, 0)
         assert run("freeze_issue", "2026-10") == {"issue": "2026-10", "frozen": 6, "editions": 1}
         sent = run("send_issue", "2026-10", "--wait")
         assert list(sent)[: len(CERTIFICATE)] == CERTIFICATE

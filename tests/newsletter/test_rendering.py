@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter import rendering
+from newsletter.cleaning import INVISIBLE
 from newsletter.rendering import (
     GREETING_SLOT,
     MAX_HTML_BYTES,
@@ -314,7 +315,7 @@ def test_long_words_may_break_in_html_and_stay_whole_in_text():
 def test_any_text_renders_as_itself(text):
     shown = render_edition(with_headline(f"x{text}x", helpline_hours=text, postal_address=text))
     heading = BeautifulSoup(shown.html, "html.parser").select_one("h3").get_text()
-    assert "".join(heading.split()) == "".join(rendering._INVISIBLE.sub("", f"x{text}x").split())
+    assert "".join(heading.split()) == "".join(INVISIBLE.sub("", f"x{text}x").split())
 
 
 PIECES = [

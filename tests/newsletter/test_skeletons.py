@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter import skeletons
 from newsletter.freezing import freeze
-from newsletter.models import Delivery, Edition, Link, Mailing, Prepared
+from newsletter.models import Delivery, Edition, Link, Mailing, NewsletterSettings, Prepared
 from newsletter.rendering import GREETING_SLOT, TOKEN_SLOT
 from newsletter.skeletons import Altered, Message, Variant, Workshop, greeting_for
 from newsletter.tokens import delivery_token
@@ -215,6 +215,50 @@ class TestHeaders:
         mail = parsed(message(Workshop(issue), edition).as_bytes())
         (only,) = mail["From"].addresses
         assert (only.display_name, only.addr_spec) == (name, "news@example.org")
+
+
+class TestChosenSender:
+    """What editors decide in the e-news settings."""
+
+    @pytest.fixture
+    def chosen(self, issue, edition):
+        Prepared.objects.all().delete()
+        found = NewsletterSettings.load()
+        found.sender, found.reply_to = "Größe & Söhne <hub@ihop.example.org>", "answers@example.org"
+        found.full_clean()
+        found.save()
+        return found
+
+    def test_stands_in_the_headers_and_the_envelope(self, chosen, issue, edition):
+        made = message(Workshop(issue), edition)
+        mail = parsed(made.as_bytes())
+        (only,) = mail["From"].addresses
+        assert (only.display_name, only.addr_spec) == ("Größe & Söhne", "hub@ihop.example.org")
+        assert mail["Reply-To"].addresses[0].addr_spec == "answers@example.org"
+        assert made.sender == "hub@ihop.example.org"
+        assert mail["Message-ID"].endswith("@ihop.example.org>")
+        assert mail["List-Id"] == "i-HOP e-news <e-news.localhost>"
+        assert mail.defects == []
+
+    def test_of_a_frozen_issue_stays_even_for_messages_prepared_later(self, chosen, issue, edition):
+        before = parsed(message(Workshop(issue), edition).as_bytes())
+        NewsletterSettings.objects.update(sender="Other <other@ihop.example.org>", reply_to="")
+        later = message(Workshop(issue), edition, VARIANTS[3])
+        after = parsed(later.as_bytes())
+        assert (after["From"], after["Reply-To"]) == (before["From"], before["Reply-To"])
+        assert later.sender == "hub@ihop.example.org"
+
+    def test_an_answer_address_beyond_ascii_is_encoded(self, chosen, issue, edition):
+        NewsletterSettings.objects.update(reply_to="answers@bücher.example")
+        mail = parsed(message(Workshop(issue), edition).as_bytes())
+        assert mail["Reply-To"].addresses[0].addr_spec == "answers@xn--bcher-kva.example"
+
+    @pytest.mark.parametrize("field", ["sender", "reply_to"])
+    @pytest.mark.parametrize("evil", ["a@ihop.example.org\r\nBcc: b@example.org", "a\u202e@ihop.example.org"])
+    def test_that_would_break_out_of_its_header_is_refused(self, chosen, issue, field, evil):
+        NewsletterSettings.objects.update(**{field: evil})
+        with pytest.raises(ValueError, match="one line of visible characters"):
+            Workshop(issue)
 
 
 def test_the_same_person_gets_the_same_bytes_every_time(issue, edition):

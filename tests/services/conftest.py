@@ -118,7 +118,7 @@ def browser_type_launch_args() -> dict[str, Any]:
 class Site:
     """The demo's installation, served by gunicorn on a port of its own."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, *demo: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -126,7 +126,7 @@ class Site:
         self.installation = installation
         installation.environment["SITE_URL"] = self.address
         installation.migrate()
-        self.demo = installation.command("demo", "--members", "60")
+        self.demo = installation.command("demo", "--members", "60", *demo)
         gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}"]
         self.server = installation.process([*gunicorn, "--log-level", "error"])
         deadline = time.monotonic() + 30

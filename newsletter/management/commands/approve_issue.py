@@ -8,6 +8,7 @@ from membership.addresses import normalise_address
 from membership.models import User
 from newsletter.approving import approve
 from newsletter.management.operator import Error, IssueCommand
+from newsletter.wording import approval_of
 
 
 class Command(IssueCommand):
@@ -22,6 +23,12 @@ class Command(IssueCommand):
         approver = User.objects.filter(email=normalise_address(options["by"])).first()
         if not approver:
             raise Error("Nobody with that address may approve: create the account in the admin first.")
-        approve(issue, by=approver)
+        issue = approve(issue, by=approver)
+        approval = approval_of(issue)
+        acknowledged = [one["sentence"] for one in approval.acknowledged] if approval else []
         self.say(f"Issue {issue.period} is approved.")
-        return {"issue": issue.period, "approved": True}
+        if acknowledged:
+            self.say("These warnings were taken responsibility for:")
+        for sentence in acknowledged:
+            self.say(f"- {sentence}")
+        return {"issue": issue.period, "approved": True, "acknowledged": acknowledged}

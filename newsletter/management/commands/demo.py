@@ -21,11 +21,13 @@ from newsletter.management.operator import OperatorCommand
 from newsletter.management.tables import certificate_table
 from newsletter.models import Delivery, Edition, Issue, Mailing, NewsletterSettings
 from newsletter.periods import Period
+from newsletter.roles import AUTHORS_GROUP
 from newsletter.sending import drain_to_the_end, start
 from newsletter.site import APPROVERS_GROUP
 
 SAMPLE_MEMBERS = 240
-ADMIN, APPROVER, PASSWORD = "admin@example.org", "approver@example.org", "demo-only-password"
+ADMIN, PASSWORD = "admin@example.org", "demo-only-password"
+APPROVER, AUTHOR = "approver@example.org", "author@example.org"
 PINNED = 2
 
 
@@ -55,13 +57,14 @@ class Command(OperatorCommand):
         return self._summary(issue)
 
     def _people(self) -> None:
-        """An editor who may do anything, and the colleague who approves."""
+        """An editor who may do anything, the colleague who approves, and one who writes and may do neither."""
         if not User.objects.filter(email=ADMIN).exists():
             self._verified(User.objects.create_superuser(ADMIN, PASSWORD, first_name="Demo", last_name="Editor"))
-        if not User.objects.filter(email=APPROVER).exists():
-            approver = User.objects.create_user(APPROVER, PASSWORD, first_name="Demo", last_name="Approver")
-            approver.groups.add(Group.objects.get(name=APPROVERS_GROUP))
-            self._verified(approver)
+        for email, name, group in ((APPROVER, "Approver", APPROVERS_GROUP), (AUTHOR, "Author", AUTHORS_GROUP)):
+            if not User.objects.filter(email=email).exists():
+                person = User.objects.create_user(email, PASSWORD, first_name="Demo", last_name=name)
+                person.groups.add(Group.objects.get(name=group))
+                self._verified(person)
 
     def _verified(self, user: User) -> None:
         """Let a sample person log in without a mail to confirm the address."""
@@ -118,6 +121,7 @@ class Command(OperatorCommand):
             ("Mails", f"{outbox}/*.eml" if mailing and mailing.state == Mailing.State.FINISHED else "not sent"),
             ("Look at it", f"make run, then {settings.SITE_URL}/e-news/{issue.period}/"),
             ("Admin", f"{settings.SITE_URL}/admin/  {ADMIN}  {PASSWORD}"),
+            ("Colleagues", f"{APPROVER} and {AUTHOR}, the same password"),
         ):
             table.add_row(name, str(value))
         self.show(table)
