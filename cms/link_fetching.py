@@ -6,6 +6,7 @@ changes its mind in between leads nowhere. Each redirect is judged in the same w
 """
 
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -31,6 +32,9 @@ MAX_BYTES = 65_536  # of the page itself; no more than the status line is needed
 NOT_FOR_HEAD = {403, 405, 501}
 PERMANENT, REDIRECTS = {301, 308}, {301, 302, 303, 307, 308}
 NAT64 = ip_network("64:ff9b::/96")
+# Public by number, and yet not of the internet: a cloud's own services, and addresses for documentation.
+HOSTS_OWN = (ip_network("168.63.129.16/32"), ip_network("3fff::/20"))
+UNFIT = re.compile(r"[\x00-\x20\x7f]")  # no address holds these; what a server sends is not to be trusted
 
 Address = IPv4Address | IPv6Address
 
@@ -84,6 +88,10 @@ def is_public(address: Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner:
             return is_public(inner)
+        if address.is_site_local:
+            return False
+    if any(address.version == network.version and address in network for network in HOSTS_OWN):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -184,6 +192,8 @@ class _Attempt:
 def _parts(url: str) -> tuple[SplitResult, int]:
     """Take an address apart, its host in the form that goes over the wire."""
     try:
+        if UNFIT.search(url):
+            raise ValueError
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = (

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urlsplit
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import Http404
 from django.urls import resolve
 from django.utils import timezone
@@ -106,7 +106,7 @@ def due(urls: Iterable[str]) -> list[str]:
     )
     hashes = [CheckedLink.hash_of(url) for url in urls]
     waiting = CheckedLink.objects.filter(old, url_hash__in=hashes, ignored=False)
-    return list(waiting.order_by("checked_at", "pk").values_list("url", flat=True))
+    return list(waiting.order_by(F("checked_at").asc(nulls_first=True), "pk").values_list("url", flat=True))
 
 
 def check(urls: Iterable[str], *, fetch: Fetch = follow, seconds: float = 200) -> int:
@@ -116,7 +116,7 @@ def check(urls: Iterable[str], *, fetch: Fetch = follow, seconds: float = 200) -
     remember(wanted)
     links = known(wanted)
     checked = 0
-    for url, answer in _followed(list(links), fetch, time.monotonic() + seconds):
+    for url, answer in _followed([url for url in wanted if url in links], fetch, time.monotonic() + seconds):
         record(links[url], answer)
         checked += 1
     return checked

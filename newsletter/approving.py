@@ -1,5 +1,7 @@
 """Approving: a second person publishes the issue, and with it the words its entries say at that moment (ADR 14)."""
 
+import hashlib
+import json
 from collections.abc import Collection
 
 from django.conf import settings
@@ -30,11 +32,11 @@ class NotAcknowledged(IssueError):
 
 @transaction.atomic
 def approve(
-    issue: Issue, *, by: User, revision: int | None = None, acknowledged: Collection[str] | None = None
+    issue: Issue, *, by: User, version: str | None = None, acknowledged: Collection[str] | None = None
 ) -> Issue:
     """Approve the latest draft, as `by`, and return the published issue. An approved issue is left as it is.
 
-    `revision` is the id of the draft that `by` looked at: a later one is refused. `acknowledged` holds the keys of the
+    `version` is what `by` looked at (`version_of`): anything else is refused. `acknowledged` holds the keys of the
     warnings they take responsibility for; None takes it for all. Raises IssueError when `by` may not approve, wrote
     the draft themselves, or the pre-flight finds an error; NotAcknowledged when it finds other warnings.
     """
@@ -44,17 +46,19 @@ def approve(
         return issue
     check_approver(issue, by)
     draft: Revision = issue.latest_revision or issue.save_revision()
-    if revision is not None and draft.pk != revision:
-        who = f" by {draft.user}" if draft.user else ""
-        raise IssueError(f"The issue was changed{who} while you were looking at it: look at it again.")
     content = draft.as_object()
+    editions = IssueEditions(content)
+    editions.load_quarter()
+    if version is not None and version != _version(draft, editions):
+        raise IssueError("The issue, or an entry in it, was changed while you were looking at it: look at it again.")
     warnings = [one for one in checked(content) if one.level == Level.WARNING]
     missing = [] if acknowledged is None else [one for one in warnings if one.key not in acknowledged]
     if missing:
         raise NotAcknowledged(missing)
+    # A version of its own: Wagtail saves over a draft that somebody still has open, and this one stays as approved.
+    draft = content.save_revision(clean=False, log_action=False)
     _publish(issue, draft, by)
     issue = Issue.objects.get(pk=issue.pk)
-    editions = IssueEditions(content)
     Approval.objects.create(
         issue=issue,
         revision=draft,
@@ -67,6 +71,23 @@ def approve(
         keep(issue, editions, SeenEditions.Why.APPROVED, by)
     log(issue, "newsletter.approve", user=by, revision=draft, data={"acknowledged": len(warnings)})
     return issue
+
+
+def version_of(issue: Issue) -> str:
+    """What approving now would publish, as a digest: Wagtail saves over the same revision while somebody types, and
+    entries change by themselves, so that no number of a draft says what was looked at."""
+    draft: Revision | None = issue.latest_revision
+    if not draft:
+        return ""
+    editions = IssueEditions(draft.as_object())
+    editions.load_quarter()
+    return _version(draft, editions)
+
+
+def _version(draft: Revision, editions: IssueEditions) -> str:
+    words = write_wordings(editions.pages[page] for page in sorted(editions.pages))
+    seen = json.dumps([draft.pk, draft.content, editions.limit, words], sort_keys=True, default=str)
+    return hashlib.sha256(seen.encode()).hexdigest()
 
 
 def checked(content: Issue) -> list[Finding]:
@@ -95,6 +116,7 @@ def withdraw(issue: Issue, *, by: User | None, reason: str) -> None:
     reason = " ".join(reason.split())
     if not reason:
         raise IssueError("Say why you withdraw the approval: the reason is kept with the issue.")
+    issue = Issue.objects.select_for_update(of=("self",)).get(pk=issue.pk)  # a freeze holds it too
     if issue.get_mailing():
         raise IssueError(f"The issue {issue.period} has been frozen for sending: pause or cancel it instead.")
     if not issue.live:
@@ -105,9 +127,10 @@ def withdraw(issue: Issue, *, by: User | None, reason: str) -> None:
 
 
 def had_a_hand_in(issue: Issue, person: User) -> bool:
-    """Whether any version since the last approval is theirs: compiling again must not wash anybody's hands."""
+    """Whether any version since the last approval that counts is theirs: neither compiling again nor withdrawing an
+    approval washes anybody's hands."""
     versions = Revision.page_revisions.filter(object_id=str(issue.pk), user=person)
-    if issue.last_published_at:
+    if issue.live and issue.last_published_at:
         versions = versions.filter(created_at__gt=issue.last_published_at)
     return bool(versions.exists())
 
@@ -116,8 +139,9 @@ def _publish(issue: Issue, draft: Revision, by: User) -> None:
     """Through the workflow when it was submitted to one. Wagtail would publish without asking us when the last task is
     approved, and lets nobody publish an issue by hand: so the state is moved here, and the draft published by us."""
     state = issue.current_workflow_state
-    if state and state.current_task_state:
-        state.current_task_state.approve(user=by, update=False)
+    if state and (task := state.current_task_state):
+        if task.status == task.STATUS_IN_PROGRESS:  # not so when a colleague has asked for changes
+            task.approve(user=by, update=False)
         state.status = state.STATUS_APPROVED
         state.save(update_fields=["status"])
     draft.publish(user=by, skip_permission_checks=True)

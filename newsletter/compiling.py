@@ -77,6 +77,7 @@ def compile_issue(period: Period, *, by: User | None = None) -> Compiled:
     """
     with transaction.atomic():
         archive = ENewsPage.objects.select_for_update(of=("self",)).first() or archive_page()
+        Issue.objects.select_for_update(of=("self",)).filter(period=str(period)).first()  # nobody approves it meanwhile
         found = gather(period)
         if found.refusal:
             raise IssueError(found.refusal)

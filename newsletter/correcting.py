@@ -7,7 +7,7 @@ other. It has no items; what it corrects is in `Issue.corrects`, and `recipients
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils.text import Truncator
 from wagtail.log_actions import log
 
@@ -87,6 +87,13 @@ def check_can_be_frozen(correction: Issue) -> None:
         raise IssueError(
             f"The {issue.month.title} e-news, which carries the entry, is still to be sent to somebody: "
             f"the correction {correction.period} can go out once that is finished or cancelled."
+        )
+    unknown = Delivery.objects.filter(state=Delivery.State.UNKNOWN, issue=F("edition__issue"), member__isnull=False)
+    found = unknown.filter(edition__places__item=correction.corrects_id).select_related("issue").first()
+    if found:
+        raise IssueError(
+            f"Some deliveries of the {found.issue.month.title} e-news, which carries the entry, are unknown "
+            "and may still be repeated: decide about them first, then send the correction."
         )
 
 

@@ -61,8 +61,8 @@ class IssueEditions:
         items = [item for item in in_issue if not item.left_out]
         prefetch_related_objects([item for item in items if item.pk], "sectors")
         self.pages = _wordings([item.page_id for item in items], Entry.objects.live())
-        if approval:
-            self.pages |= {page: words for page, words in read_wordings(approval).items() if page in self.pages}
+        self.approved_words = read_wordings(approval) if approval else None
+        self.pages = self._as_approved(self.pages)
         self.items = {
             place: item for place, item in enumerate(items, start=1) if item.page_id in self.pages
         }  # the place, from 1, is also the number of the item's link
@@ -120,6 +120,7 @@ class IssueEditions:
                 self._not_again.add(item.page_id)
                 items += [] if item.left_out else [item]
         pages = _wordings([item.page_id for item in items], Entry.objects.live().current(useful_on))
+        pages = self._as_approved(pages)
         self.pages |= pages
         items = [item for item in items if item.page_id in pages]
         for place, item in enumerate(items, start=self._last_place + 1):
@@ -127,6 +128,11 @@ class IssueEditions:
             self.candidates[place] = self._candidate(place, item)
         self._matches.clear()
         self.__dict__.pop("_pictures", None)
+
+    def _as_approved(self, pages: dict[int, Wording]) -> dict[int, Wording]:
+        """These pages in the words that were approved: one that nobody approved, however it got here, falls out."""
+        words = self.approved_words
+        return pages if words is None else {page: words[page] for page in pages if page in words}
 
     def numbered(self) -> list[ItemContent]:
         """Every item that any edition may carry, under the number of its link."""
@@ -218,10 +224,11 @@ class IssueEditions:
     def _content(self, place: int, search: str = "") -> ItemContent:
         item, page = self.items[place], self.pages[self.items[place].page_id]
         picture = self._pictures.get(item.image_id or 0)
+        kind = Kind(item.section or page.kind)  # one that is just being added has no section yet
         return ItemContent(
             number=place,
-            kind=item.section,
-            kind_label=Kind(item.section).label,
+            kind=kind.value,
+            kind_label=kind.label,
             headline=item.headline or page.title,
             summary=item.summary or page.summary,
             url=f"{settings.SITE_URL}/directory/{page.slug}/",

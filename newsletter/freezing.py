@@ -28,14 +28,15 @@ def freeze(issue: Issue) -> Mailing:
     """
     if mailing := issue.get_mailing():
         return mailing
-    # Read afresh: an object that has been edited in this process still holds its items as they were.
-    issue = Issue.objects.get(pk=issue.pk)
-    if not issue.is_approved:
-        raise IssueError(f"The issue {issue.period} is not approved: approve it before sending.")
     end_pauses(timezone.localdate())
     assign_audiences()
     try:
         with transaction.atomic():
+            # Read afresh, since an object that has been edited in this process still holds its items as they were; and
+            # held, so that nobody withdraws or changes meanwhile what is being frozen.
+            issue = Issue.objects.select_for_update(of=("self",)).get(pk=issue.pk)
+            if not issue.is_approved:
+                raise IssueError(f"The issue {issue.period} is not approved: approve it before sending.")
             mailing = Mailing.objects.create(issue=issue, revision=issue.live_revision)
             mailing.frozen = _fill_for_correction(issue) if issue.is_correction else _fill_ledger(issue)
             mailing.save(update_fields=["frozen"])

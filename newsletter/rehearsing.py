@@ -69,7 +69,7 @@ def rehearse(
     """
     if group and not settings.SENDING_ARMED:
         raise IssueError(DISARMED)
-    audience = audience and _without_searches(audience)
+    audience = audience and without_searches(audience)
     people = _people(by, group)
     label = label_for(editions, audience)
     skeleton = _skeleton(editions, audience, notice=_notice(by, group, label))
@@ -82,7 +82,7 @@ def rehearse(
     return Rehearsal(sent, len(people) - len(mailable), trouble or _trouble(outcomes))
 
 
-def _without_searches(audience: Audience) -> Audience:
+def without_searches(audience: Audience) -> Audience:
     key = Audience.make_key(
         sectors=audience.sector_ids, region=audience.region_id, kinds=audience.kinds, quarterly=audience.quarterly
     )

@@ -6,6 +6,7 @@ are told, and somebody chooses a new one (quality.md 14).
 
 import logging
 from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -32,15 +33,17 @@ AHEAD_AT_MOST = timedelta(days=92)
 def usual_moment(issue: Issue, chosen: NewsletterSettings | None = None) -> datetime:
     """When an issue is sent unless somebody says otherwise: on the day and hour of the settings in the month after its
     own, or at that hour next if this has passed."""
-    chosen, now = chosen or NewsletterSettings.load(), timezone.localtime()
+    # In London, wherever the person who looks has set their admin to be.
+    here = ZoneInfo(settings.TIME_ZONE)
+    chosen, now = chosen or NewsletterSettings.load(), timezone.localtime(timezone=here)
     hour = time(chosen.send_hour)
-    planned = timezone.make_aware(datetime.combine(issue.month.next.first_day.replace(day=chosen.send_day), hour))
+    planned = timezone.make_aware(datetime.combine(issue.month.next.first_day.replace(day=chosen.send_day), hour), here)
     if planned > now and not issue.is_correction:
         return planned
-    today = timezone.make_aware(datetime.combine(now.date(), hour))
+    today = timezone.make_aware(datetime.combine(now.date(), hour), here)
     if today > now:
         return today
-    return timezone.make_aware(datetime.combine(now.date() + timedelta(days=1), hour))
+    return timezone.make_aware(datetime.combine(now.date() + timedelta(days=1), hour), here)
 
 
 def schedule(issue: Issue, send_at: datetime, *, by: User | None) -> Schedule:
@@ -90,22 +93,34 @@ def start_due() -> list[str]:
 
 
 def _start(planned: Schedule) -> bool:
+    # An earlier one may have been freezing for a while: somebody may have moved this one's moment since it was read.
+    if not Schedule.objects.filter(pk=planned.pk, send_at=planned.send_at, missed_at=None).exists():
+        return False
     try:
         start(planned.issue)
     except (IssueError, RenderError, TransportUnavailable, ValueError) as error:
-        logger.error("issue %s was not started: %s", planned.issue.period, error)
-        if Schedule.objects.filter(pk=planned.pk).exclude(trouble=str(error)[:300]).update(trouble=str(error)[:300]):
-            _tell(planned, f"It could not be started: {error} It is tried again every minute for a day.")
+        _note_trouble(planned, str(error))
+        return False
+    except Exception as error:  # whatever is wrong with one issue, the others and their recovery go on
+        logger.exception("issue %s could not be started", planned.issue.period)
+        _note_trouble(planned, f"Something went wrong ({type(error).__name__}): ask whoever runs the service.")
         return False
     return True
 
 
+def _note_trouble(planned: Schedule, trouble: str) -> None:
+    logger.error("issue %s was not started: %s", planned.issue.period, trouble)
+    if Schedule.objects.filter(pk=planned.pk).exclude(trouble=trouble[:300]).update(trouble=trouble[:300]):
+        _tell(planned, f"It could not be started: {trouble} It is tried again every minute for a day.")
+
+
 def _miss(planned: Schedule) -> None:
     if Schedule.objects.filter(pk=planned.pk, missed_at=None).update(missed_at=timezone.now()):
+        act = "press “Send it now”" if planned.issue.get_mailing() else "choose a new moment"
         _tell(
             planned,
             f"It should have been sent on {_words(planned.send_at)}, and was not. Nothing is sent by itself so "
-            "much later: choose a new moment.",
+            f"much later: {act}.",
         )
 
 
@@ -116,4 +131,4 @@ def _tell(planned: Schedule, sentence: str) -> None:
 
 
 def _words(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j F Y, H:i")
+    return date_format(timezone.localtime(moment, ZoneInfo(settings.TIME_ZONE)), "j F Y, H:i")

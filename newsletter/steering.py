@@ -18,7 +18,7 @@ from wagtail.log_actions import log
 from membership.models import User
 from newsletter import ledger
 from newsletter.compiling import IssueError
-from newsletter.models import Delivery, Issue, Mailing
+from newsletter.models import Delivery, Issue, Mailing, Schedule
 from newsletter.telling import tell
 
 State = Mailing.State
@@ -48,6 +48,8 @@ def pause(issue: Issue, *, by: User | None, reason: str) -> None:
     `by` None is whoever is at the console. Raises IssueError when the issue is in another state, or without a reason.
     """
     _hold(issue, "pause", State.PAUSED, (State.FROZEN, State.SENDING), by=by, reason=reason)
+    # One that had not begun must not begin by itself when it is resumed after its moment.
+    Schedule.objects.filter(pk=issue.pk, issue__mailing__started_at=None).delete()
 
 
 def resume(issue: Issue, *, by: User | None) -> None:
@@ -100,9 +102,10 @@ def _hold(issue: Issue, act: str, state: State, among: tuple[State, ...], *, by:
 
 
 def _change(issue: Issue, state: State, among: tuple[State, ...], because: str) -> bool:
-    ended = timezone.now() if state == State.CANCELLED else None
     mailing = Mailing.objects.filter(pk=issue.pk, state__in=among)
-    return bool(mailing.update(state=state, held_because=because[:300], finished_at=ended))
+    # One that was opened again after its end, and is paused now, has been sent all the same.
+    ended = {"finished_at": timezone.now()} if state == State.CANCELLED else {}
+    return bool(mailing.update(state=state, held_because=because[:300], **ended))
 
 
 def _refusal(issue: Issue, act: str) -> IssueError:

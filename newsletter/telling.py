@@ -3,7 +3,7 @@
 import logging
 
 from django.conf import settings
-from django.core.mail import get_connection, send_mail
+from django.core.mail import send_mail
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -26,12 +26,11 @@ def told() -> QuerySet[User]:
 
 def tell(subject: str, text: str, people: QuerySet[User] | None = None) -> None:
     """Mail each of them. What goes wrong is logged, without the address: the news is in the admin too."""
-    try:
-        with get_connection() as connection:
-            for address in (told() if people is None else people).values_list("email", flat=True):
-                send_mail(subject, text, settings.ACCOUNTS_FROM, [address], connection=connection)
-    except Exception as error:  # the provider that is in trouble may be the one that would carry this
-        logger.error("nobody could be mailed “%s”: %s", subject, type(error).__name__)
+    for pk, address in (told() if people is None else people).values_list("pk", "email"):
+        try:
+            send_mail(subject, text, settings.ACCOUNTS_FROM, [address])
+        except Exception as error:  # the provider that is in trouble may be the one that would carry this
+            logger.error("user %s could not be mailed “%s”: %s", pk, subject, type(error).__name__)
 
 
 def tell_sent(record: CertificateRecord) -> None:

@@ -166,6 +166,7 @@ WAGTAILSEARCH_BACKENDS = {"default": {"BACKEND": "wagtail.search.backends.databa
 WAGTAIL_GRAVATAR_PROVIDER_URL = None  # no hash of anybody's address goes to a third party
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
+WAGTAIL_USER_TIME_ZONES = [TIME_ZONE]  # everybody at the desk means the same hour
 WAGTAIL_FRONTEND_LOGIN_URL = "account_login"
 # Passwords and addresses change on the account pages only: there the address is confirmed and the second step asked.
 WAGTAIL_PASSWORD_MANAGEMENT_ENABLED = False

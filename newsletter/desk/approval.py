@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from membership.models import User
-from newsletter.approving import NotAcknowledged, approve, check_approver, withdraw
+from newsletter.approving import NotAcknowledged, approve, check_approver, version_of, withdraw
 from newsletter.compiling import IssueError
 from newsletter.desk.access import issue_context, latest_draft, require_approver, staff, visible_issue
 from newsletter.models import Issue, Schedule
@@ -50,14 +50,12 @@ def give(request: HttpRequest, issue_id: int) -> HttpResponse:
     if planned and not form.is_valid():
         return _again(request, issue, "Say when it is to be sent: a day and an hour.")
     try:
-        revision = int(request.POST.get("revision", ""))
-        approve(issue, by=staff(request), revision=revision, acknowledged=request.POST.getlist("acknowledge"))
+        version, acknowledged = request.POST.get("version", ""), request.POST.getlist("acknowledge")
+        approve(issue, by=staff(request), version=version, acknowledged=acknowledged)
     except NotAcknowledged as error:
         return _again(request, issue, f"{error} Tick each warning that you answer for.")
     except IssueError as error:
         return _again(request, issue, str(error))
-    except ValueError:
-        return _again(request, issue, "Load this page again: it does not say which version you looked at.")
     messages.success(request, f"The issue {issue.period} is approved. What you saw is what will be sent.")
     if planned:
         _schedule(request, issue, form)
@@ -144,6 +142,7 @@ def _context(request: HttpRequest, issue: Issue) -> dict[str, Any]:
     findings = preflight(latest_draft(issue))
     return context | {
         "findings": findings,
+        "version": version_of(issue),
         "errors": [one for one in findings if one.level == Level.ERROR],
         "acknowledgeable": context["may_approve"],
         "obstacle": _obstacle(issue, staff(request)),

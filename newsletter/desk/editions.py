@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from wagtail.log_actions import log
 
 from cms.models import Region, Sector
+from newsletter.approving import version_of
 from newsletter.desk.access import issue_context, latest_draft, staff, visible_issue
 from newsletter.differences import difference, keep, take
 from newsletter.editions import IssueEditions
@@ -62,7 +63,7 @@ def mark_seen(request: HttpRequest, issue_id: int) -> HttpResponse:
     issue = visible_issue(request, issue_id)
     if issue.is_correction or issue.get_mailing():
         messages.error(request, "This issue has been fixed for sending: its editions do not change any more.")
-    elif request.POST.get("revision") != str(issue.latest_revision_id or ""):
+    elif request.POST.get("version") != version_of(issue):
         messages.error(request, "The issue was changed while you were looking at it: look at it again.")
     else:
         keep(issue, IssueEditions(latest_draft(issue)), SeenEditions.Why.SEEN, staff(request))
@@ -105,13 +106,13 @@ def _changes(request: HttpRequest, issue: Issue, version: Version, crowd: Crowd)
     bases = {one.why: one for one in looks.order_by("at", "pk").defer("editions")}
     since = bases.get(request.GET.get("since", "")) or bases.get("seen") or bases.get("approved")
     if not since:
-        return {"bases": bases}
+        return {"bases": bases, "seen_version": version_of(issue)}
     changes = difference(since.editions, take(version.editions, crowd.members), crowd.by_audience)
     audiences = {audience.pk: audience for audience in crowd.members}
     changed = [(change, version.editions.label(audiences[change.audience])) for change in changes.changes]
     words = "it was approved" if since.why == SeenEditions.Why.APPROVED else "you marked it as seen"
     on = date_format(timezone.localtime(since.at), "j F Y, H:i")
-    shown = {"bases": bases, "since": since, "since_words": f"{words} on {on}"}
+    shown = {"seen_version": version_of(issue), "bases": bases, "since": since, "since_words": f"{words} on {on}"}
     return shown | {"changes": changes, "changed": changed}
 
 

@@ -18,6 +18,7 @@ from newsletter.desk.access import latest_draft
 from newsletter.editions import IssueEditions
 from newsletter.models import Issue
 from newsletter.reading import Reading, everything, read, read_as_member, read_frozen
+from newsletter.rehearsing import without_searches
 
 PARAMETERS = ("sectors", "region", "quarterly", "audience", "member", "version")
 VERSIONS = {
@@ -97,7 +98,9 @@ def chosen_by(request: HttpRequest, issue: Issue) -> Chosen:
         members = Member.objects.filter(erased_at=None).select_related("user")
         return Chosen(version, versions, member=get_object_or_404(members, pk=_number(number)))
     if number := asked.get("audience"):
-        return Chosen(version, versions, audience=get_object_or_404(Audience, pk=_number(number)))
+        audience = get_object_or_404(Audience, pk=_number(number))
+        # What people look for is theirs alone: only who may see members may see their searches.
+        return Chosen(version, versions, audience=audience if may(request.user, VIEW) else without_searches(audience))
     form = ReaderForm(asked)
     if not asks(asked) or not form.is_valid():
         return Chosen(version, versions)

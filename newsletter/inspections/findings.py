@@ -29,11 +29,13 @@ class Finding:
     item: int | None = None  # the item's id
     place: int | None = None  # of the item in the editor, from 0, for a link to it
     entry: int | None = None  # the entry's page id, where the entry is what must be changed
+    says: str = ""  # the sentence without a number that changes by itself, if it holds one
 
     @property
     def key(self) -> str:
-        """What an acknowledgement is of. It holds the sentence: a warning that has changed is a new one."""
-        return f"{self.code}:{self.where}:{self.sentence}"
+        """What an acknowledgement is of. It holds the sentence: a warning that has changed is a new one; but not for
+        a number that goes up and down while somebody reads."""
+        return f"{self.code}:{self.where}:{self.says or self.sentence}"
 
     @property
     def in_editor(self) -> bool:

@@ -38,7 +38,7 @@ def look(draft: Draft) -> Iterator[Finding]:
     if waiting:
         many = f"{len(waiting)} links have" if len(waiting) > 1 else "One link has"
         sentence = f"{many} not been checked yet: check the links now, or wait until it is done."
-        yield Finding("link-unchecked", Level.WARNING, sentence, "links")
+        yield Finding("link-unchecked", Level.WARNING, sentence, "links", says="some")
 
 
 def _in_opening(draft: Draft) -> list[str]:

@@ -55,7 +55,7 @@ def look(draft: Draft, found: Reach) -> Iterator[Finding]:
     if found.empty:
         who = f"{found.empty:,} active members get" if found.empty > 1 else "One active member gets"
         sentence = f"{who} nothing this month: add something for everyone, or accept that they get no mail."
-        yield Finding("members-without", Level.WARNING, sentence, "members")
+        yield Finding("members-without", Level.WARNING, sentence, "members", says="some")
     if found.waiting:
         who = f"{found.waiting:,} members wait" if found.waiting > 1 else "One member waits"
         sentence = f"{who} for the quarter’s issue of {draft.issue.month.quarter_end.title}, as they chose."

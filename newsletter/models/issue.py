@@ -11,6 +11,7 @@ from wagtail.query import PageQuerySet
 
 from cms.models import HomePage
 from newsletter.models.announcements import AnnouncementsBlock
+from newsletter.models.forms import IssueForm
 from newsletter.models.item import load_items
 from newsletter.models.mailing import Mailing
 from newsletter.models.permissions import IssuePermissions
@@ -89,6 +90,7 @@ class Issue(Page):
         FieldPanel("announcements"),
         ItemsPanel("items", heading="Items", label="Item"),
     ]
+    base_form_class = IssueForm
     promote_panels: ClassVar[list[Panel]] = []
     settings_panels: ClassVar[list[Panel]] = []  # when it is published is decided by approving it
     parent_page_types = ["newsletter.ENewsPage"]

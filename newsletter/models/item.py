@@ -24,7 +24,7 @@ class Item(Orderable, ClusterableModel):
     )
     # The day the entry was announced (`Entry.announced_on`): an updated entry may be carried once more.
     announcement = models.DateField(editable=False)
-    section = models.CharField(max_length=12, choices=Kind.choices)
+    section = models.CharField(max_length=12, choices=Kind.choices, blank=True, help_text="Empty: its entry’s kind.")
     headline = models.CharField(max_length=120, blank=True, help_text="Instead of the entry’s title.")
     summary = models.TextField(max_length=300, blank=True, help_text="Instead of the entry’s summary.")
     sectors = ParentalManyToManyField("cms.Sector", blank=True, help_text="Instead of the entry’s sectors.")
@@ -46,7 +46,7 @@ class Item(Orderable, ClusterableModel):
     left_out = models.BooleanField("leave out", default=False, help_text="Carried by no edition, this month or later.")
 
     panels = [
-        PageChooserPanel("page"),
+        PageChooserPanel("page", required_on_save=True),
         FieldRowPanel([FieldPanel("section"), FieldPanel("pinned"), FieldPanel("left_out")]),
         FieldPanel("headline"),
         FieldPanel("summary"),
@@ -60,13 +60,19 @@ class Item(Orderable, ClusterableModel):
         ]
 
     def full_clean(self, *args: Any, **kwargs: Any) -> None:
-        """An item added by hand announces what its entry last announced."""
+        """An item added by hand announces what its entry last announced, and stands among its entry's kind."""
         if self.page and not self.announcement:
             self.announcement = self.page.announced_on or self.issue.month.first_day
+        if self.page and not self.section:
+            self.section = self.page.kind
         super().full_clean(*args, **kwargs)
 
     def clean(self) -> None:
         super().clean()
+        # The form leaves the announcement out, and so does Django's check of what is unique with it.
+        same = Item.objects.filter(page=self.page_id, announcement=self.announcement).exclude(pk=self.pk)
+        if self.page_id and same.exists():
+            raise ValidationError({"page": "An e-news carries this entry already: choose another."})
         if self.image_id and not self.image_alt.strip():
             raise ValidationError({"image_alt": "Say in a few words what the image shows, or take it out."})
 

@@ -45,7 +45,10 @@ class IssuePresenter:
         """What Wagtail shows beside the editor, of the issue as the form holds it. Raises Http404 for other modes."""
         editions = IssueEditions(issue)
         if mode == "web":
-            return self._web(request, issue, editions)
+            try:
+                return self._web(request, issue, editions)
+            except ValueError as error:  # an introduction that is too long, or a subject that no header can carry
+                return _plain(f"{error}\n")
         reading = read(editions, _audience(editions, mode))
         if not reading.rendered:
             return _plain(f"{reading.audience}\n\n{reading.why_not}\n")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 from wagtail.models import PageLogEntry
 
 from membership.models import User
-from newsletter.approving import approve
+from newsletter.approving import approve, withdraw
 from newsletter.compiling import IssueError, compile_issue
 from newsletter.models import Issue
 from newsletter.periods import Period
@@ -131,3 +131,22 @@ def test_submitted_to_the_workflow_it_is_approved_there(compiled, editor, approv
 def test_who_approved_is_on_record(compiled, approver):
     approve(compiled, by=approver)
     assert PageLogEntry.objects.filter(page=compiled.pk, user=approver).exists()
+
+
+def test_a_withdrawn_approval_does_not_wash_hands_either(compiled, editor, approver, time_machine):
+    """Whoever shaped it cannot approve alone what a colleague approved and took back."""
+    issue = approve(edit(compiled, editor), by=approver)
+    time_machine.shift(60)
+    withdraw(issue, by=approver, reason="A wrong date in it")
+    with pytest.raises(IssueError, match="colleague"):
+        approve(Issue.objects.get(pk=issue.pk), by=editor)
+    assert not Issue.objects.get(pk=issue.pk).live
+
+
+def test_after_changes_were_asked_for_it_can_be_approved_without_asking_again(compiled, editor, approver):
+    issue = edit(compiled, editor)
+    state = issue.get_workflow().start(issue, editor)
+    state.current_task_state.reject(user=approver)
+    issue = approve(edit(Issue.objects.get(pk=issue.pk), editor, "As you asked"), by=approver)
+    assert issue.live
+    assert not issue.workflow_in_progress

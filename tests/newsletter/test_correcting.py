@@ -11,6 +11,7 @@ from membership.models import ConsentRecord, Subscription
 from newsletter.approving import approve
 from newsletter.compiling import IssueError
 from newsletter.correcting import draft, received
+from newsletter.deciding import Choice, decide
 from newsletter.models import Delivery, Edition, EditionItem, Issue, Item, Mailing
 from tests import factories
 from tests.newsletter.aftermath import freeze_only, item, published, reasons, send, staff, worded
@@ -144,10 +145,19 @@ class TestRecipients:
         assert send(one) == ["bea", "dot"]
         assert reasons(one)["ada"] == "unsubscribed"
 
-    def test_who_was_not_reached_then_is_not_corrected(self, sent, editor):
+    def test_who_may_still_be_reached_is_decided_about_first(self, sent, editor):
+        """A repeat of what is unknown would bring the wrong words after their correction."""
         Delivery.objects.filter(issue=sent, member=person("ada").member).update(state="unknown", reason="lost")
         found = received(item(sent))
         assert (found.members, found.unknown) == (2, 1)
+        correction = published(draft(item(sent), editor))
+        with pytest.raises(IssueError, match="decide about them first"):
+            send(correction)
+        decide(sent, Choice.TREAT_AS_SENT, reason="It arrived", by=None)
+        assert send(correction) == ["ada", "bea", "dot"]
+
+    def test_who_was_not_reached_then_is_not_corrected(self, sent, editor):
+        Delivery.objects.filter(issue=sent, member=person("ada").member).update(state="failed", reason="no mailbox")
         assert send(published(draft(item(sent), editor))) == ["bea", "dot"]
 
     def test_who_has_gone_is_counted_and_cannot_be_reached(self, sent, editor):

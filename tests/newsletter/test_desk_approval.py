@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import GroupPagePermission
 
-from newsletter.approving import approve
+from newsletter.approving import approve, version_of
 from newsletter.compiling import archive_page, compile_issue
 from newsletter.models import Approval, Delivery, Edition, EditionItem, Issue, Schedule
 from newsletter.periods import Period
@@ -72,7 +72,7 @@ def edit(issue: Issue, by, **values: str) -> Issue:
 def form(issue: Issue, **values) -> dict:
     warnings = [one.key for one in preflight(issue.get_latest_revision_as_object()) if one.level == Level.WARNING]
     return {
-        "revision": issue.latest_revision_id,
+        "version": version_of(issue),
         "acknowledge": warnings,
         "when": "planned",
         "send_at": "2026-11-05T09:00",
@@ -122,7 +122,7 @@ def test_what_was_changed_meanwhile_is_not_approved(compiled, approver, author):
     edit(compiled, author, subject="Something else")
     response = log_in(approver).post(reverse("newsletter_approve_give", args=[compiled.pk]), seen)
     assert response.status_code == 422
-    assert "changed by" in response.content.decode()
+    assert "was changed while you were looking" in response.content.decode()
     assert not Issue.objects.get(pk=compiled.pk).live
 
 

@@ -9,7 +9,7 @@ from wagtail.models import PageLogEntry
 
 from membership.audiences import assign_audiences
 from membership.models import Audience, User
-from newsletter.approving import approve
+from newsletter.approving import approve, version_of
 from newsletter.differences import keep
 from newsletter.editions import IssueEditions
 from newsletter.freezing import freeze
@@ -51,7 +51,7 @@ def look(client, issue, **query):
 
 
 def mark(client, issue, **changed):
-    data = {"revision": issue.latest_revision_id or "", **changed}
+    data = {"version": version_of(issue), **changed}
     return client.post(reverse("newsletter_mark_seen", args=[issue.pk]), data, follow=True)
 
 

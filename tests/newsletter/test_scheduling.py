@@ -9,6 +9,7 @@ from django.core import mail
 from django.utils import timezone
 from wagtail.models import PageLogEntry
 
+from newsletter import scheduling
 from newsletter.approving import approve, withdraw
 from newsletter.compiling import IssueError, compile_issue
 from newsletter.freezing import freeze
@@ -16,7 +17,7 @@ from newsletter.models import Delivery, Issue, Mailing, NewsletterSettings, Sche
 from newsletter.periods import Period
 from newsletter.scheduling import schedule, start_due, unschedule, usual_moment
 from newsletter.site import APPROVERS_GROUP
-from newsletter.steering import pause
+from newsletter.steering import pause, resume
 from newsletter.ticking import run_due
 from tests import factories
 
@@ -185,3 +186,52 @@ def test_an_approval_can_be_withdrawn_until_it_is_frozen(approved, approver):
     with pytest.raises(IssueError, match="pause or cancel"):
         withdraw(approved, by=approver, reason="Too late")
     assert Issue.objects.get(pk=approved.pk).live
+
+
+def test_the_hour_is_londons_wherever_somebody_looks_from(approved):
+    with timezone.override("America/New_York"):
+        assert usual_moment(approved) == datetime(2026, 11, 5, 9, tzinfo=UTC)
+
+
+def test_one_that_cannot_be_started_holds_up_no_other(approved, approver, november, monkeypatch):
+    """Whatever goes wrong with it."""
+    factories.entry(title="Two", published=datetime(2026, 9, 10, tzinfo=UTC))
+    other = approve(compile_issue(Period.parse("2026-09")).issue, by=approver)
+    schedule(approved, NOW, by=None)
+    schedule(other, NOW + timedelta(minutes=1), by=None)
+    november.move_to(NOW + timedelta(minutes=2))
+
+    def start(issue):
+        if issue.pk == approved.pk:
+            raise RuntimeError("something nobody thought of")
+        return real(issue)
+
+    real = scheduling.start
+    monkeypatch.setattr(scheduling, "start", start)
+    assert run_due().started == ["2026-09"]
+    assert "RuntimeError" in Schedule.objects.get(pk=approved.pk).trouble
+
+
+def test_one_that_was_moved_while_another_was_frozen_is_not_started(approved, approver, monkeypatch):
+    factories.entry(title="Two", published=datetime(2026, 9, 10, tzinfo=UTC))
+    other = approve(compile_issue(Period.parse("2026-09")).issue, by=approver)
+    schedule(approved, NOW, by=None)
+    schedule(other, NOW - timedelta(minutes=1), by=None)
+
+    def start(issue):
+        schedule(approved, NOW + timedelta(days=1), by=approver)
+        return real(issue)
+
+    real = scheduling.start
+    monkeypatch.setattr(scheduling, "start", start)
+    assert start_due() == ["2026-09"]
+
+
+def test_resuming_what_was_paused_before_it_began_mails_nobody(approved, november):
+    schedule(approved, NOW + timedelta(hours=1), by=None)
+    freeze(approved)
+    pause(approved, by=None, reason="A question")
+    november.move_to(NOW + timedelta(hours=2))
+    resume(approved, by=None)
+    assert start_due() == []
+    assert Mailing.objects.get().state == Mailing.State.FROZEN

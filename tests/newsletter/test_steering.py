@@ -242,3 +242,12 @@ def test_unknown_rows_of_a_cancelled_issue_stay_to_be_decided(issue):
     ledger.reap_sending(issue=issue.pk)
     assert ledger.cancel(issue=issue.pk) == 0
     assert Delivery.objects.filter(state=State.UNKNOWN).count() == 2
+
+
+def test_a_pause_after_the_end_leaves_the_issue_in_the_archive(issue, ada):
+    """It was opened again, for a decision to send again, and is held: it has been sent all the same."""
+    Mailing.objects.update(finished_at=timezone.now())
+    pause(issue, by=ada, reason="a question")
+    assert Issue.objects.sent().get() == issue
+    resume(issue, by=ada)
+    assert Issue.objects.sent().get() == issue

@@ -8,6 +8,7 @@ import time_machine
 from django.contrib.auth.models import Group
 from django.core import mail
 
+from newsletter import telling
 from newsletter.certificate import issue_certificate
 from newsletter.compiling import Compiled, compile_issue
 from newsletter.milestones import tell_empty
@@ -159,3 +160,17 @@ def test_asking_for_approval_mails_the_approvers_without_member_data(approver, d
     assert f"/admin/pages/{issue.pk}/" in text
     assert "secret@example.org" not in text
     assert "Zebedee" not in text
+
+
+def test_one_address_that_is_refused_silences_nobody_else(approver, monkeypatch):
+    other = factories.UserFactory(email="aaa@example.org", is_superuser=True)
+    reached = []
+
+    def send_mail(subject, text, sender, to):
+        if to == [approver.email]:
+            raise OSError("refused")
+        reached.extend(to)
+
+    monkeypatch.setattr(telling, "send_mail", send_mail)
+    telling.tell("The e-news is paused", "Look at it.")
+    assert reached == [other.email]

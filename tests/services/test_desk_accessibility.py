@@ -1,0 +1,56 @@
+"""Nobody is shut out of the editors' desk: every page of ours in the admin, both schemes, computer and phone."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.services.conftest import Site
+from tests.services.test_browser import EDITOR, log_in
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+PAGES = [
+    "/admin/",
+    "/admin/e-news/",
+    "/admin/e-news/compile/",
+    "/admin/e-news/unknown/",
+    "/admin/suppressions/",
+    "/admin/members/",
+    "/admin/members/overview/",
+]
+OF_ISSUE = [
+    "",
+    "editions/",
+    "reader/",
+    "reader/?view=inbox",
+    "preflight/",
+    "sending/",
+    "certificate/",
+    "report/",
+    "links/",
+]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_pages_of_the_desk_shut_nobody_out(site: Site, browser: Browser, scheme: str, width: int) -> None:
+    page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}).new_page()
+    log_in(page, site, EDITOR)
+    found = {}
+    for path in [*PAGES, *(_issue(page, site) + part for part in OF_ISSUE)]:
+        answer = page.goto(site.address + path)
+        assert answer
+        assert answer.ok, f"{path}: {answer.status}"
+        results = Axe().run(page, context="main", options=RULES)
+        if results.violations_count:
+            found[path] = results.generate_report()
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{path} is {overflow} pixels too wide"
+    assert not found, "\n".join(found.values())
+
+
+def _issue(page: Page, site: Site) -> str:
+    """The address of the sent issue's desk."""
+    page.goto(f"{site.address}/admin/e-news/")
+    href = page.locator("main table a").first.get_attribute("href") or ""
+    return re.findall(r"/admin/e-news/\d+/", href)[0]
