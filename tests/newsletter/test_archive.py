@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cms.models import Kind
+from newsletter.editions import IssueEditions
 from newsletter.models import Approval, Issue, Mailing
 from newsletter.wording import Wording, write_wordings
 from tests import factories
@@ -71,7 +72,8 @@ class TestAnIssue:
     def test_cut_at_the_limit_it_leads_to_the_whole_issue(self, sent, client):
         revision = sent.save_revision()
         Issue.objects.filter(pk=sent.pk).update(live_revision=revision)
-        Approval.objects.create(issue=sent, revision=revision, items_per_edition=1)
+        words = write_wordings(IssueEditions(sent).pages.values())
+        Approval.objects.create(issue=sent, revision=revision, items_per_edition=1, entries=words)
         page = BeautifulSoup(client.get("/e-news/2026-10/?sector=health").content, "html.parser")
         more = page.select_one("a.more")
         assert (more["href"], "1 more" in more.get_text()) == ("/e-news/2026-10/", True)
