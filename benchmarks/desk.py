@@ -20,7 +20,7 @@ from typing import Any
 
 ITEMS = 100
 MEMBERS = 100_000
-AUDIENCES = 60
+AUDIENCES = 90
 TIMES = 5
 PERIOD = "2026-10"
 
