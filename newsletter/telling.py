@@ -24,9 +24,9 @@ def told() -> QuerySet[User]:
     return User.objects.filter(people, is_active=True).distinct().order_by("pk")
 
 
-def tell(subject: str, text: str, people: QuerySet[User] | None = None) -> None:
-    """Mail each of them. What goes wrong is logged, without the address: the news is in the admin too."""
-    for pk, address in (told() if people is None else people).values_list("pk", "email"):
+def tell(subject: str, text: str) -> None:
+    """Mail each of those who are told. What goes wrong is logged, without the address: the news is in the admin too."""
+    for pk, address in told().values_list("pk", "email"):
         try:
             send_mail(subject, text, settings.ACCOUNTS_FROM, [address])
         except Exception as error:  # the provider that is in trouble may be the one that would carry this

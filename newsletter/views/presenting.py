@@ -36,17 +36,14 @@ class IssuePresenter:
 
     def web_version(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         """The public version, without any personal link."""
-        return self._web(request, issue, IssueEditions.approved(issue))
-
-    def _web(self, request: HttpRequest, issue: Issue, editions: IssueEditions) -> HttpResponse:
-        return issue_page(request, issue, editions)
+        return issue_page(request, issue, IssueEditions.approved(issue))
 
     def preview(self, request: HttpRequest, issue: Issue, mode: str) -> HttpResponse:
         """What Wagtail shows beside the editor, of the issue as the form holds it. Raises Http404 for other modes."""
         editions = IssueEditions(issue)
         if mode == "web":
             try:
-                return self._web(request, issue, editions)
+                return issue_page(request, issue, editions)
             except ValueError as error:  # an introduction that is too long, or a subject that no header can carry
                 return _plain(f"{error}\n")
         reading = read(editions, _audience(editions, mode))

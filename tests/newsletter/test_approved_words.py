@@ -4,7 +4,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from cms.models import Entry
@@ -15,7 +14,6 @@ from newsletter.editions import IssueEditions
 from newsletter.freezing import freeze
 from newsletter.models import Approval, Delivery, Edition, Issue, Mailing, NewsletterSettings
 from newsletter.periods import Period
-from newsletter.site import APPROVERS_GROUP
 from newsletter.wording import read_wordings, write_wordings
 from tests import factories
 
@@ -23,13 +21,6 @@ from tests import factories
 @pytest.fixture(autouse=True)
 def november(time_machine):
     time_machine.move_to("2026-11-02T09:00:00Z", tick=False)
-
-
-@pytest.fixture
-def approver(db):
-    person = factories.UserFactory(email="approver@example.org")
-    person.groups.add(Group.objects.get(name=APPROVERS_GROUP))
-    return person
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from newsletter.models import Approval, Delivery, Edition, EditionItem, Issue, S
 from newsletter.periods import Period
 from newsletter.preflight import Level, preflight
 from newsletter.reach import mailable
-from newsletter.site import APPROVERS_GROUP
 from tests import factories
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -32,13 +31,6 @@ def log_in(person) -> Client:
     client = Client()
     client.force_login(person)
     return client
-
-
-@pytest.fixture
-def approver(db):
-    person = factories.UserFactory(email="approver@example.org")
-    person.groups.add(Group.objects.get(name=APPROVERS_GROUP))
-    return person
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.core import mail
 from django.utils import timezone
 from wagtail.models import PageLogEntry
@@ -16,7 +15,6 @@ from newsletter.freezing import freeze
 from newsletter.models import Delivery, Issue, Mailing, NewsletterSettings, Schedule
 from newsletter.periods import Period
 from newsletter.scheduling import schedule, start_due, unschedule, usual_moment
-from newsletter.site import APPROVERS_GROUP
 from newsletter.steering import pause, resume
 from newsletter.ticking import run_due
 from tests import factories
@@ -28,13 +26,6 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 def november():
     with time_machine.travel(NOW, tick=False) as clock:
         yield clock
-
-
-@pytest.fixture
-def approver(db):
-    person = factories.UserFactory(email="approver@example.org")
-    person.groups.add(Group.objects.get(name=APPROVERS_GROUP))
-    return person
 
 
 @pytest.fixture
