@@ -19,6 +19,7 @@ urlpatterns = [
     path("admin/password_reset/", RedirectView.as_view(pattern_name="account_reset_password")),
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
+    path("", include("cms.urls")),
     path("", include("membership.urls")),
     path("account/", include("allauth.urls")),
     path("", include("newsletter.urls")),

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.auth.tokens import default_token_generator
 from django.http import HttpRequest
 
-from membership import limits
+from cms import limits
 from membership.accounts import find_account
 from membership.fields import AddressField
 from membership.models import User

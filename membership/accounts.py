@@ -1,6 +1,6 @@
 """Finding the account behind an address, in the one spelling under which addresses are kept."""
 
-from membership.addresses import normalise_address
+from cms.addresses import normalise_address
 from membership.models import User
 
 

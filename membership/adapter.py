@@ -11,9 +11,10 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
-from membership import limits, mail
+from cms import limits
+from cms.addresses import normalise_address
+from cms.mail import HEADERS, hand_over
 from membership.accounts import address_taken
-from membership.addresses import normalise_address
 
 TO_STRANGERS = {"account/email/unknown_account"}  # nobody has an account there
 
@@ -52,8 +53,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         values = {"email": email, "site": settings.SITE_URL, "helpline": settings.HELPLINE, **context}
-        message = self.render_mail(template_prefix, email, values, headers=mail.HEADERS)
-        mail.hand_over(message, to_stranger=template_prefix in TO_STRANGERS)
+        message = self.render_mail(template_prefix, email, values, headers=HEADERS)
+        hand_over(message, to_stranger=template_prefix in TO_STRANGERS)
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
         """Mail the link of a new address; where another account has the address, a note without a link."""

@@ -1,15 +1,14 @@
 """Complaints about how we use personal data: received, acknowledged, answered by staff."""
 
-import secrets
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
+from cms.tokens import new_reference
 from membership.letters import letter
 from membership.models import Complaint
 
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that can be taken for another
 SAME_WITHIN = timedelta(hours=1)  # the same words again are the same form sent twice
 MAILS_A_DAY = 3  # acknowledgements to one address, so that nobody can flood a stranger's mailbox with them
 
@@ -26,7 +25,8 @@ def complain(*, name: str, email: str, text: str) -> Complaint:
     if same:
         return same
     acknowledge = earlier.count() < MAILS_A_DAY
-    complaint = Complaint.objects.create(reference=_reference(), name=name, email=email, text=text, received_at=now)
+    reference = new_reference("C")
+    complaint = Complaint.objects.create(reference=reference, name=name, email=email, text=text, received_at=now)
     if acknowledge:
         message = letter(
             email,
@@ -37,7 +37,3 @@ def complain(*, name: str, email: str, text: str) -> Complaint:
         )
         transaction.on_commit(lambda: message.send() and None, robust=True)
     return complaint
-
-
-def _reference() -> str:
-    return "C-" + "".join(secrets.choice(LETTERS) for _ in range(8))

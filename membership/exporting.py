@@ -9,7 +9,7 @@ from django.utils import timezone
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from membership.addresses import masked
+from cms.addresses import masked
 from membership.models import Member
 
 HEADINGS = (

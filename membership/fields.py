@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from membership.addresses import normalise_address
+from cms.addresses import normalise_address
 
 NOT_A_NAME = re.compile(r"[\x00-\x1f/:@<>\\]")
 

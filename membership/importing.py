@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import models
 
+from cms.addresses import address_hash, normalise_address
 from cms.models import Sector
 from membership import services
-from membership.addresses import address_hash, normalise_address
 from membership.columns import UnknownWord, Vocabulary
 from membership.models import ConsentRecord, Suppression, User
 from membership.spreadsheets import Sheet

@@ -11,10 +11,10 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from cms.addresses import normalise_address
 from cms.groups import MEMBERS_GROUP
 from cms.models import Region, Sector
 from membership import mail, registering
-from membership.addresses import normalise_address
 from membership.models import ConsentRecord, Subscription, Suppression, User
 from membership.models.subscription import every_kind
 from membership.registering import Asked, record

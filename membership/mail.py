@@ -4,22 +4,14 @@ Every answer to a stranger's form sends exactly one mail, whether or not the add
 the network it is handed over behind the answer (ADR 11): neither status, body nor time tells the two apart.
 """
 
-import logging
-from concurrent.futures import ThreadPoolExecutor
-
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from membership.addresses import address_hash
-from membership.models import Suppression, User
+from cms.mail import HEADERS, hand_over
+from membership.models import User
 from membership.signals import something_to_read
-
-HEADERS = {"Auto-Submitted": "auto-generated"}
-logger = logging.getLogger(__name__)
-_hands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="account-mail")
 
 
 def send_confirmation(user: User, token: str, *, wants_news: bool) -> None:
@@ -52,25 +44,3 @@ def send_welcome(user: User, *, wants_news: bool) -> None:
 def _send(address: str, subject: str, template: str, context: dict[str, object], *, to_stranger: bool = False) -> None:
     text = render_to_string(template, {"helpline": settings.HELPLINE, **context})
     hand_over(EmailMessage(subject, text, settings.ACCOUNTS_FROM, [address], headers=HEADERS), to_stranger=to_stranger)
-
-
-def hand_over(message: EmailMessage, *, to_stranger: bool = False) -> None:
-    """Send once the transaction is committed. Strangers whose address is suppressed get nothing.
-
-    Whoever has an account gets what they ask for, such as a code to log in, whatever stands on the suppression list.
-    """
-    suppressed = Suppression.objects.filter(address_hash=address_hash(message.to[0])).exists()
-    if suppressed and to_stranger:
-        return
-    if settings.ACCOUNT_MAIL_BEHIND_ANSWER:
-        transaction.on_commit(lambda: _hands.submit(_deliver, message) and None)
-    else:
-        transaction.on_commit(lambda: _deliver(message))
-
-
-def _deliver(message: EmailMessage) -> None:
-    """Hand one mail to the provider. A failure is logged, without the address: whoever waits can ask again."""
-    try:
-        message.send()
-    except Exception as error:  # whatever a provider's client raises: the answer has been given
-        logger.error("account mail could not be handed over: %s", type(error).__name__)

@@ -10,10 +10,18 @@ from django.db.models.signals import m2m_changed, post_delete, post_migrate, pos
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from cms.addresses import address_hash
+from cms.mail import writing_to_stranger
 from membership import services, sessions
 from membership.joining import lift_suppression
-from membership.models import Member, SavedSearch, Subscription, User
+from membership.models import Member, SavedSearch, Subscription, Suppression, User
 from membership.staff import ensure_staff_groups
+
+
+@receiver(writing_to_stranger)
+def may_be_written_to(address: str, **kwargs: Any) -> bool:
+    """Strangers on the suppression list are left alone, whichever room writes."""
+    return not Suppression.objects.filter(address_hash=address_hash(address)).exists()
 
 
 @receiver(m2m_changed, sender=Member.sectors.through)

@@ -4,8 +4,7 @@ A rule is a function that works in batches and yields how many each batch ended,
 between two. A batch takes the same number of queries, however large it is, and may be run again.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress, EmailConfirmation
@@ -15,31 +14,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms.retention import BATCH, THIRTEEN_MONTHS, Rule, delete_all
 from membership import journal, uploads
 from membership.ending import end_all
 from membership.erasing import discard, erase_all, held_back
 from membership.models import Complaint, ConsentRecord, Member, Subscription, Suppression, User
 
-BATCH = 1000
-THIRTEEN_MONTHS = timedelta(days=395)
 # The rule runs once a day, so whatever is promised "within 30 days" is looked for after 29.
 UNCONFIRMED = timedelta(days=29)
 UNREACHABLE = timedelta(days=90)
 CLOSED_COMPLAINTS = timedelta(days=730)
 
 State = Subscription.State
-
-
-@dataclass(frozen=True)
-class Rule:
-    """`after` is how old something gets; zero means that it carries its own end."""
-
-    name: str
-    after: timedelta
-    run: Callable[[datetime], Iterator[int]]  # given the moment before which things are too old
-
-    def batches(self, now: datetime | None = None) -> Iterator[int]:
-        return self.run((now or timezone.now()) - self.after)
 
 
 def unconfirmed(before: datetime) -> Iterator[int]:
@@ -84,7 +70,7 @@ def unreachable(before: datetime) -> Iterator[int]:
 
 
 def complaints(before: datetime) -> Iterator[int]:
-    yield from _delete(Complaint.objects.filter(closed_at__lt=before))
+    yield from delete_all(Complaint.objects.filter(closed_at__lt=before))
 
 
 def log_entries(before: datetime) -> Iterator[int]:
@@ -92,7 +78,7 @@ def log_entries(before: datetime) -> Iterator[int]:
     kinds = ContentType.objects.get_for_models(
         User, Member, Subscription, Complaint, ContentType, for_concrete_models=False
     )
-    yield from _delete(ModelLogEntry.objects.filter(content_type__in=kinds.values(), timestamp__lt=before))
+    yield from delete_all(ModelLogEntry.objects.filter(content_type__in=kinds.values(), timestamp__lt=before))
 
 
 def uploads_left(before: datetime) -> Iterator[int]:
@@ -101,11 +87,11 @@ def uploads_left(before: datetime) -> Iterator[int]:
 
 
 def sessions(before: datetime) -> Iterator[int]:
-    yield from _delete(Session.objects.filter(expire_date__lt=before))
+    yield from delete_all(Session.objects.filter(expire_date__lt=before))
 
 
 def email_confirmations(before: datetime) -> Iterator[int]:
-    yield from _delete(EmailConfirmation.objects.all_expired())
+    yield from delete_all(EmailConfirmation.objects.all_expired())
 
 
 def unverified_addresses(before: datetime) -> Iterator[int]:
@@ -113,7 +99,7 @@ def unverified_addresses(before: datetime) -> Iterator[int]:
     stale = EmailAddress.objects.filter(
         Q(user__last_login=None) | Q(user__last_login__lt=before), verified=False, primary=False
     )
-    yield from _delete(stale)
+    yield from delete_all(stale)
 
 
 def journal_gaps(before: datetime) -> Iterator[int]:
@@ -143,9 +129,3 @@ def _users(found: QuerySet[User]) -> Iterator[list[User]]:
         last = users[-1].pk
         kept = held_back([user.pk for user in users])
         yield [user for user in users if user.pk not in kept]
-
-
-def _delete(found: "QuerySet") -> Iterator[int]:
-    while pks := list(found.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        found.model._default_manager.filter(pk__in=pks).delete()
-        yield len(pks)

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
+from cms.addresses import address_hash
 from cms.groups import MEMBERS_GROUP
 from cms.models import Kind, Region, Sector
-from membership.addresses import address_hash
 from membership.audiences import assign_audiences
 from membership.models import ConsentRecord, Member, Subscription, Suppression, User
 

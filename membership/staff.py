@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import QuerySet
 
+from cms.permissions import ADVISERS_HAVE
 from membership.models import Member
 
 # As `user.has_perm()` takes them. The first two are Django's own.
@@ -32,7 +33,10 @@ LABELS = {
 }
 OFFICERS_GROUP = "Membership officer"
 ADVISERS_GROUP = "Helpline adviser"
-GROUPS = {OFFICERS_GROUP: [VIEW, CHANGE, ADDRESSES, EXPORT, IMPORT, SUPPRESSIONS], ADVISERS_GROUP: [VIEW]}
+GROUPS = {
+    OFFICERS_GROUP: [VIEW, CHANGE, ADDRESSES, EXPORT, IMPORT, SUPPRESSIONS],
+    ADVISERS_GROUP: [VIEW, *ADVISERS_HAVE],
+}
 
 
 def may(user: Any, permission: str) -> bool:

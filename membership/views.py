@@ -6,7 +6,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods
 
-from membership import limits, services
+from cms import limits
+from membership import services
 from membership.forms import JoinForm, ResendForm
 
 not_kept = cache_control(private=True, no_store=True)  # no `Expires`, so that two answers are the same to the byte

@@ -1,6 +1,6 @@
 """Ageing: the e-news forgets people in time. Opens and clicks become totals, the ledger loses its people.
 
-Rules as in `membership/retention.py`: each works in batches and may be run again.
+Rules as in `cms/retention.py`: each works in batches and may be run again.
 """
 
 import uuid
@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from wagtail.log_actions import log
 
+from cms.retention import BATCH, THIRTEEN_MONTHS, Rule
 from membership.models import Audience, Subscription
-from membership.retention import BATCH, THIRTEEN_MONTHS, Rule
 from newsletter import pacing
 from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent
 from newsletter.reporting import TOTALS, kept_totals, measure

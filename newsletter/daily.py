@@ -13,6 +13,7 @@ from django.utils import timezone
 from wagtail.log_actions import log
 from wagtail.models import ModelLogEntry
 
+from cms import retention as hub
 from membership import retention, yearly
 from membership.yearly import Asked
 from newsletter import ageing
@@ -25,7 +26,7 @@ OFTEN = timedelta(hours=20)  # a second start on the same day does nothing
 OVERDUE = timedelta(hours=26)  # the morning's start was missed
 SECONDS = 60  # of work, of each half; what is left is taken up by the next tick
 
-RULES = (*retention.RULES, *ageing.RULES)
+RULES = (*hub.RULES, *retention.RULES, *ageing.RULES)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,13 @@ from wagtail.models import (
     WorkflowTask,
 )
 
+from cms.groups import AUTHORS_GROUP
+from cms.permissions import EDITORS_HAVE
 from cms.site import directory_page
 from membership.staff import ENTER, ensure_group, find_permission
 from newsletter.models import ENewsPage
 from newsletter.site import ADMINISTRATORS_GROUP, APPROVERS_GROUP, ensure_archive, ensure_workflow
 
-AUTHORS_GROUP = "Author"
 FILES = [f"wagtailimages.{act}_image" for act in ("add", "change", "choose")] + [
     f"wagtaildocs.{act}_document" for act in ("add", "change", "choose")
 ]
@@ -69,6 +70,7 @@ def _roles(archive: ENewsPage) -> list[Role]:
     return [
         Role(
             AUTHORS_GROUP,
+            everywhere=EDITORS_HAVE,
             pages={directory_page(): ["add", "change", "publish"], archive: ["change"]},
             files=FILES,
         ),

@@ -7,9 +7,9 @@ import factory
 from django.utils import timezone
 
 from cms import models as cms
+from cms.addresses import address_hash
 from cms.models import Kind
 from cms.site import directory_page
-from membership.addresses import address_hash
 from membership.models import Member, Subscription, Suppression, User
 from newsletter.compiling import archive_page
 from newsletter.models import Delivery, Issue, Item, Mailing

@@ -1,3 +1,6 @@
+from cms.models.care import AssuranceRequest, FruitlessSearch
+from cms.models.consortia import ConsortiaPage, Consortium
+from cms.models.enquiry import Enquiry
 from cms.models.entry import EVIDENCE, READERS, Entry, Kind
 from cms.models.kinds import (
     CaseStudy,
@@ -10,28 +13,39 @@ from cms.models.kinds import (
     Training,
 )
 from cms.models.link import CheckedLink
+from cms.models.message import Message
 from cms.models.pages import DirectoryPage, HomePage, StandardPage
+from cms.models.search import SearchText
+from cms.models.submission import Submission
 from cms.models.taxonomies import AgeGroup, Region, Sector, Topic
 
 __all__ = [
     "EVIDENCE",
     "READERS",
     "AgeGroup",
+    "AssuranceRequest",
     "CaseStudy",
     "CheckedLink",
+    "ConsortiaPage",
+    "Consortium",
     "DirectoryPage",
+    "Enquiry",
     "Entry",
     "Event",
+    "FruitlessSearch",
     "Funding",
     "HomePage",
     "Kind",
+    "Message",
     "Policy",
     "Region",
     "Research",
     "Resource",
+    "SearchText",
     "Sector",
     "Service",
     "StandardPage",
+    "Submission",
     "Topic",
     "Training",
 ]

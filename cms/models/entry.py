@@ -85,6 +85,11 @@ class Entry(Page):
         default=default_review_due,
         help_text="When this must be checked again. After that day it is not put into the e-news.",
     )
+    contact_email = models.EmailField(
+        "who confirms it",
+        blank=True,
+        help_text="Asked by e-mail whether this is still right; never shown. Best an organisation's address.",
+    )
     assured_on = models.DateField("last checked", null=True, blank=True, help_text="When somebody last confirmed it.")
     significant_update_on = models.DateField(
         "announce an update",
@@ -127,7 +132,11 @@ class Entry(Page):
     ]
     care_panels: ClassVar[list[Panel]] = [
         MultiFieldPanel(
-            [FieldRowPanel([FieldPanel("assured_on"), FieldPanel("review_due")]), FieldPanel("significant_update_on")],
+            [
+                FieldRowPanel([FieldPanel("assured_on"), FieldPanel("review_due")]),
+                FieldPanel("contact_email"),
+                FieldPanel("significant_update_on"),
+            ],
             heading="Keeping it right",
         )
     ]

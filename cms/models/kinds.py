@@ -87,6 +87,8 @@ class Service(Entry):
     email = models.EmailField("e-mail", blank=True)
     opening_hours = models.CharField(max_length=120, blank=True)
     cost = models.CharField(max_length=80, blank=True)
+    # The id this service has where it was imported from, so that importing again changes it instead of repeating it.
+    imported_as = models.CharField(max_length=200, blank=True, db_index=True, editable=False)
 
     search_fields = [*Entry.search_fields, index.SearchField("area"), index.SearchField("who_it_helps")]
     kind_panels = [

@@ -28,7 +28,15 @@ SITE_NAME = "i-HOP"
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 WAGTAIL_SITE_NAME = SITE_NAME
 WAGTAILADMIN_BASE_URL = SITE_URL
-HELPLINE = {"number": "0808 802 2013", "hours": "Monday to Friday, 9am to 5pm"}
+# `opens` and `closes` are hours of the day, Monday to Friday except bank holidays of England.
+HELPLINE: dict[str, Any] = {
+    "number": "0808 802 2013",
+    "hours": "Monday to Friday, 9am to 5pm",
+    "opens": 9,
+    "closes": 17,
+}
+# Where people write to, and where replies to signposting go.
+TEAM_EMAIL = env("TEAM_EMAIL", default="team@ihop.example.org")
 POSTAL_ADDRESS = env("POSTAL_ADDRESS", default="i-HOP, 1 Example Street, London N1 1AA")
 
 # --- Security -------------------------------------------------------------------------------------
@@ -66,6 +74,8 @@ INSTALLED_APPS = [
     "newsletter",
     "wagtail.contrib.settings",
     "wagtail.contrib.redirects",
+    "wagtail.contrib.sitemaps",
+    "wagtail.api.v2",
     "wagtail.embeds",
     "wagtail.sites",
     "wagtail.users",
@@ -77,6 +87,7 @@ INSTALLED_APPS = [
     "wagtail",
     "modelcluster",
     "taggit",
+    "rest_framework",
     "django_filters",
     "allauth",
     "allauth.account",
@@ -91,6 +102,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.contrib.postgres",
+    "django.contrib.sitemaps",
 ]
 
 MIDDLEWARE = [
@@ -203,7 +216,7 @@ ACCOUNT_CHANGE_EMAIL = True  # one address each: a new one takes the old one's p
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # whoever owns an account hears of changes to what protects it
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105  a path
 # Per address ("anywhere"), and per address and place ("here", lower); never per place alone (quality.md 17).
-# "key" is a keyed hash of these: membership/limits.py. What is None is counted there, or cannot be guessed.
+# "key" is a keyed hash of these: cms/limits.py. What is None is counted there, or cannot be guessed.
 ACCOUNT_RATE_LIMITS = {
     "join": "8/h/key",
     "join_here": "4/10m/key",
@@ -215,6 +228,12 @@ ACCOUNT_RATE_LIMITS = {
     "reset_here": "4/10m/key",
     "change_address": "8/h/key",
     "change_address_here": "4/10m/key",
+    "submit": "6/h/key",
+    "submit_here": "4/10m/key",
+    "contact": "8/h/key",
+    "contact_here": "4/10m/key",
+    "signpost": "30/h/key",  # of entries to enquirers, by one adviser
+    "signpost_here": "30/h/key",
     "test_send": "10/h/key",  # of the e-news, by one editor
     "test_send_here": "10/h/key",
     "login_failed_anywhere": "50/h/key",

@@ -17,9 +17,9 @@ from wagtail.admin.widgets import BooleanRadioSelect
 from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.log_actions import log
 
+from cms.addresses import masked
 from cms.models import Region, Sector
 from membership import staff, timeline
-from membership.addresses import masked
 from membership.desk.pages import log_subject
 from membership.exporting import csv_lines, member_rows, xlsx_file
 from membership.models import Member, Subscription, Suppression

@@ -15,9 +15,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from wagtail.admin.widgets import AdminDateInput
 from wagtail.log_actions import log
 
+from cms.addresses import address_hash, masked, normalise_address
 from cms.models import Kind
 from membership import services, staff, timeline
-from membership.addresses import address_hash, masked, normalise_address
 from membership.desk.listing import is_mailed, members_for_staff, standing
 from membership.desk.pages import StaffPage
 from membership.models import ConsentRecord, Member, Subscription, Suppression

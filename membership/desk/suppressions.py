@@ -16,8 +16,8 @@ from django.utils.functional import cached_property
 from django.views.decorators.debug import sensitive_post_parameters
 from wagtail.admin.viewsets.base import ViewSet
 
+from cms.addresses import address_hash, normalise_address
 from membership import charts, staff
-from membership.addresses import address_hash, normalise_address
 from membership.desk.pages import StaffPage
 from membership.models import Suppression, User
 from membership.suppressing import HASH_SHOWN, LIFTABLE, CannotLift, counts, lift, suppress_on_request, why_not

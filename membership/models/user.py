@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from membership.addresses import address_hash, normalise_address, validate_address
+from cms.addresses import address_hash, normalise_address, validate_address
 
 
 class UserManager(BaseUserManager["User"]):

@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from membership import limits
+from cms import limits
 from membership.staff import ADDRESSES, VIEW, may
 from newsletter import inbox
 from newsletter.compiling import IssueError

@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, QueryDict
 from django.shortcuts import get_object_or_404
 
+from cms.addresses import normalise_address
 from cms.models import Region, Sector
-from membership.addresses import normalise_address
 from membership.audiences import audience_of
 from membership.models import Audience, Member, Subscription
 from membership.staff import VIEW, may

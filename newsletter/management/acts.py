@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from membership.addresses import normalise_address
+from cms.addresses import normalise_address
 from membership.models import User
 from newsletter.management.operator import Error, IssueCommand
 

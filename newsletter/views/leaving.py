@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from cms.addresses import masked
 from membership import services
-from membership.addresses import masked
 from membership.models import ConsentRecord, Subscription
 from newsletter.models import Delivery
 from newsletter.tracking import find_aged, find_delivery, find_owner, subscription_of

@@ -8,8 +8,8 @@ from allauth.account.models import EmailAddress
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from cms.addresses import address_hash
 from membership import services
-from membership.addresses import address_hash
 from membership.models import Subscription, Suppression, User
 from tests.factories import UserFactory, subscription
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from membership.addresses import MAX_LENGTH, address_hash, masked, normalise_address
+from cms.addresses import MAX_LENGTH, address_hash, masked, normalise_address
 
 LETTERS = st.characters(categories=["L", "M", "N"]) | st.sampled_from("abcXYZ09._+-'ÄöÇßİıΣς")
 DOMAINS = ["example.org", "EXAMPLE.org", "bücher.example", "BÜCHER.example", "日本語.example", "xn--bcher-kva.example"]

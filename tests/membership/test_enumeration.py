@@ -128,8 +128,8 @@ def test_a_malformed_address_is_refused_alike_everywhere(post):
 
 @pytest.mark.parametrize("suppressed", [True, False])
 def test_suppression_list_cannot_be_asked_either(django_capture_on_commit_callbacks, mailoutbox, suppressed):
+    from cms.addresses import address_hash
     from membership import services
-    from membership.addresses import address_hash
 
     if suppressed:
         services.suppress(address_hash=address_hash("unknown00@example.org"), reason="erased")

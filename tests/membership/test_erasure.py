@@ -16,10 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms.addresses import address_hash
 from cms.groups import MEMBERS_GROUP
 from cms.models import Kind
 from membership import erasing, services
-from membership.addresses import address_hash
 from membership.models import (
     Complaint,
     ConsentRecord,

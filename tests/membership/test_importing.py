@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
+from cms.addresses import address_hash
 from membership import importing, services, spreadsheets, uploads
-from membership.addresses import address_hash
 from membership.columns import guess_columns
 from membership.exporting import HEADINGS
 from membership.models import ConsentRecord, Member, Subscription, Suppression, User

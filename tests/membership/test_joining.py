@@ -118,7 +118,7 @@ def test_strangers_are_told_so_by_mail_unless_they_must_not_be_mailed(post, mail
     post("/join/resend/", {"email": "stranger@example.org"})
     assert [mail.to for mail in mailoutbox] == [["stranger@example.org"]]
     assert not User.objects.exists()
-    from membership.addresses import address_hash
+    from cms.addresses import address_hash
 
     services.suppress(address_hash=address_hash("gone@example.org"), reason="erased")
     answers = [post("/join/resend/", {"email": email}, Client()) for email in ("gone@example.org", "x@example.org")]

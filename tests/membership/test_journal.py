@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
+from cms.addresses import address_hash
 from membership import erasing, journal, services
-from membership.addresses import address_hash
 from membership.ending import end_all
 from membership.models import ConsentRecord, Member, Subscription, Suppression, User
 from membership.replaying import replay

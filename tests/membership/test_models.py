@@ -11,9 +11,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cms.addresses import address_hash
 from cms.models import Kind
 from membership import services
-from membership.addresses import address_hash
 from membership.audiences import assign_audiences
 from membership.models import Audience, ConsentRecord, Member, Subscription, Suppression, User
 from tests.factories import UserFactory, region, sector, subscription

@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms.addresses import address_hash
 from membership import retention, services
-from membership.addresses import address_hash
 from membership.models import Complaint, ConsentRecord, Member, Subscription, Suppression, User
 from newsletter import daily
 from tests import factories

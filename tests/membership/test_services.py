@@ -4,10 +4,10 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
 
+from cms.addresses import address_hash
 from cms.groups import MEMBERS_GROUP
 from cms.models import Kind
 from membership import services
-from membership.addresses import address_hash
 from membership.models import ConsentRecord, Member, Subscription, Suppression, User
 from tests.factories import UserFactory, region, sector, subscription
 

@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from django.core.exceptions import ValidationError
 
+from cms.addresses import address_hash
 from cms.models import Kind
 from membership import services
-from membership.addresses import address_hash
 from membership.models import ConsentRecord, Member, Subscription, Suppression
 from tests.factories import region, sector, subscription
 

@@ -83,7 +83,7 @@ def test_the_groups_hold_what_they_need_and_no_more():
     def rights(name):
         return set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
 
-    assert rights(staff.ADVISERS_GROUP) == {"access_admin", "view_member"}
+    assert rights(staff.ADVISERS_GROUP) == {"access_admin", "view_member", "signpost", "see_enquiry_totals"}
     assert rights(staff.OFFICERS_GROUP) == {
         *("access_admin", "view_member", "change_member", "view_addresses", "export_members", "import_members"),
         "manage_suppressions",

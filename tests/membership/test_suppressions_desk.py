@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms.addresses import address_hash
 from membership import erasing, journal, services, staff, suppressing
-from membership.addresses import address_hash
 from membership.models import Subscription, Suppression
 from membership.replaying import replay
 from tests.factories import UserFactory, subscription

@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import PageLogEntry
 
+from cms.groups import AUTHORS_GROUP
 from membership.models import Member
 from membership.staff import ADVISERS_GROUP, ensure_staff_groups
 from newsletter.desk.decisions import PER_PAGE
 from newsletter.models import Delivery, Issue, Mailing
-from newsletter.roles import AUTHORS_GROUP
 from newsletter.site import APPROVERS_GROUP
 from tests import factories
 from tests.newsletter.fakes import crowd_of, open_mailing, set_mailing

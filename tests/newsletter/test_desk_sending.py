@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from cms.groups import AUTHORS_GROUP
 from newsletter.models import Delivery, Issue, Mailing, Schedule
-from newsletter.roles import AUTHORS_GROUP
 from newsletter.site import APPROVERS_GROUP
 from newsletter.steering import pause
 from newsletter.watching import forget

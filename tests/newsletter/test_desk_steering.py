@@ -7,8 +7,8 @@ from django.test import Client
 from django.utils import timezone
 from wagtail.models import PageLogEntry
 
+from cms.groups import AUTHORS_GROUP
 from newsletter.models import Delivery, Issue, Mailing, Schedule
-from newsletter.roles import AUTHORS_GROUP
 from newsletter.scheduling import start_due
 from newsletter.site import APPROVERS_GROUP
 from tests import factories

@@ -21,13 +21,14 @@ from wagtail.models import (
 )
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text, streamfield
 
+from cms.groups import AUTHORS_GROUP
 from cms.models import Sector
 from cms.site import directory_page
 from membership import staff
 from membership.models import User
 from newsletter.compiling import archive_page
 from newsletter.models import Delivery, Edition, Issue, NewsletterSettings, Schedule
-from newsletter.roles import AUTHORS_GROUP, ensure_roles, remove_wagtails_groups
+from newsletter.roles import ensure_roles, remove_wagtails_groups
 from newsletter.site import ADMINISTRATORS_GROUP, APPROVERS_GROUP, WORKFLOW
 from newsletter.wagtail_hooks import admin_urls
 from tests import factories
@@ -461,7 +462,13 @@ def test_rights_of_authors_and_approvers_are_these_and_no_more():
     files = {f"{act}_{kind}" for act in ("add", "change", "choose") for kind in ("image", "document")}
     on_entries = {("directory", f"{act}_page") for act in ("add", "change", "publish")}
     assert rights(AUTHOR) == {
-        "everywhere": {"access_admin"},
+        "everywhere": {
+            "access_admin",
+            "moderate_submissions",
+            "answer_messages",
+            "care_for_entries",
+            "see_enquiry_totals",
+        },
         "pages": {*on_entries, ("e-news", "change_page")},
         "files": files,
     }

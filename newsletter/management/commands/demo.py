@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.utils import timezone
 from rich.table import Table
 
+from cms.groups import AUTHORS_GROUP
 from cms.sample_content import load_entries, load_pages, sample_texts
 from membership.models import User
 from membership.sample_members import make_members
@@ -21,7 +22,6 @@ from newsletter.management.operator import OperatorCommand
 from newsletter.management.tables import certificate_table
 from newsletter.models import Delivery, Edition, Issue, Mailing, NewsletterSettings
 from newsletter.periods import Period
-from newsletter.roles import AUTHORS_GROUP
 from newsletter.sending import drain_to_the_end, start
 from newsletter.site import APPROVERS_GROUP
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-SALT = "membership.limits"
+SALT = "cms.limits"
 
 
 def allow(request: HttpRequest, action: str, address: str) -> bool:

@@ -1,0 +1,1 @@
+"""The pages of the Wagtail admin that look after the directory."""

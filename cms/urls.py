@@ -1,0 +1,8 @@
+"""Every address of the hub that is not a page of Wagtail's tree."""
+
+from django.urls import URLPattern
+
+from cms.views import api, assuring, calendars, contact, discovery, feeds, openreferral, submitting
+
+PARTS = (submitting, contact, assuring, feeds, calendars, api, openreferral, discovery)
+urlpatterns: list[URLPattern] = [pattern for part in PARTS for pattern in part.urlpatterns]

@@ -1,0 +1,1 @@
+"""What the hub answers beyond Wagtail's own pages."""

@@ -1,0 +1,5 @@
+"""The form at `/contact/`."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
