@@ -29,7 +29,7 @@ SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 WAGTAIL_SITE_NAME = SITE_NAME
 WAGTAILADMIN_BASE_URL = SITE_URL
 # `opens` and `closes` are hours of the day, Monday to Friday except bank holidays of England.
-HELPLINE: dict[str, Any] = {
+HELPLINE = {
     "number": "0808 802 2013",
     "hours": "Monday to Friday, 9am to 5pm",
     "opens": 9,
