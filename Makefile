@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 CODE := cms config membership newsletter
 .DEFAULT_GOAL := help
-.PHONY: help demo run practice test test-services lint format types contracts check migrations kills bench lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations kills bench lighthouse lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,7 +47,13 @@ var/email-clients/installed: tests/services/email-clients/package-lock.json
 	@npm ci --prefix var/email-clients --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-test-services: .venv/installed-dev var/email-clients/installed ## what needs PostgreSQL, Redis and a browser; fails loudly without them
+var/lighthouse/installed: tests/services/lighthouse/package-lock.json
+	@mkdir -p var/lighthouse
+	@cp tests/services/lighthouse/package.json tests/services/lighthouse/package-lock.json var/lighthouse/
+	@npm ci --prefix var/lighthouse --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+test-services: .venv/installed-dev var/email-clients/installed var/lighthouse/installed ## what needs PostgreSQL, Redis and a browser; fails loudly without them
 	@DATABASE_URL=postgres://root@127.0.0.1:5432/test $(PY) -m pytest -q -n auto -m "not services" tests/newsletter tests/membership
 	@$(PY) -m pytest -q -m services
 
@@ -81,6 +87,9 @@ kills: .venv/installed-dev ## workers killed at seeded moments, and all that can
 
 bench: .venv/installed-dev ## rendering and sending figures as JSON
 	@$(PY) -m benchmarks.bench
+
+lighthouse: .venv/installed-dev var/lighthouse/installed ## Google's audit of home, search and an entry, under production settings
+	@$(PY) -m benchmarks.lighthouse
 
 lock: .venv/installed-dev ## pin the dependencies anew, with hashes and without any index's address
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
