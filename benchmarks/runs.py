@@ -166,6 +166,7 @@ def _settle(ground: Ground, simulator: HttpSimulator, until: float) -> dict[str,
     Returns what the webhook answered to the reports, and how much the first of them left unknown.
     """
     answered: Counter[str] = Counter(simulator.send_events(ground.webhook, times=2, reversed=True))
+    _read_reports(until)
     never_asked = unknown()
     while unknown() and time.monotonic() < until:
         reason = "the provider has never heard of them"
@@ -173,7 +174,17 @@ def _settle(ground: Ground, simulator: HttpSimulator, until: float) -> dict[str,
         bring_to_an_end(ground, until)
         if unknown():
             answered += Counter(simulator.send_events(ground.webhook))
+            _read_reports(until)
     return {"events": dict(answered), "never_asked": never_asked}
+
+
+def _read_reports(until: float) -> None:
+    """Read what the webhooks have stored, beside the workers that were asked to."""
+    from newsletter import intake
+
+    while intake.waiting().exists() and time.monotonic() < until:
+        intake.read_all()
+        time.sleep(0.05)
 
 
 def faulty_run(ground: Ground, strike: Callable[[Ground, Simulator], dict[str, Any]]) -> dict[str, Any]:

@@ -31,7 +31,12 @@ Fetch = Callable[[str], Answer]
 
 def links_in(entry: Entry) -> list[str]:
     """The web addresses that a reader of this entry is sent to: its own, and those in its text."""
-    return external([entry.link, *addresses_in(entry.body)])
+    return links_of(entry.link, entry.body)
+
+
+def links_of(link: str, body: str) -> list[str]:
+    """The same, of an entry's web address and its stored text."""
+    return external([link, *addresses_in(body)])
 
 
 def external(urls: Iterable[str]) -> list[str]:
@@ -90,7 +95,9 @@ def known(urls: Iterable[str]) -> dict[str, CheckedLink]:
 
 def remember(urls: Iterable[str]) -> None:
     """Note links that wait for their first look."""
-    new = [CheckedLink(url=url, url_hash=CheckedLink.hash_of(url)) for url in dict.fromkeys(urls)]
+    by_hash = {CheckedLink.hash_of(url): url for url in urls}
+    noted = set(CheckedLink.objects.filter(url_hash__in=by_hash).values_list("url_hash", flat=True))
+    new = [CheckedLink(url=url, url_hash=hashed) for hashed, url in by_hash.items() if hashed not in noted]
     CheckedLink.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
 
 
@@ -124,7 +131,7 @@ def check(urls: Iterable[str], *, fetch: Fetch = follow, seconds: float = 200) -
 
 def record(link: CheckedLink, answer: Answer) -> None:
     """Write down what one look has shown. What may be a passing trouble counts from the second time on."""
-    states = CheckedLink.State
+    states, before = CheckedLink.State, link.state
     link.failures = link.failures + 1 if answer.verdict in {Verdict.GONE, Verdict.TROUBLE} else 0
     if answer.verdict == Verdict.WORKS:
         link.state = states.REDIRECTED if answer.location else states.WORKS
@@ -134,7 +141,9 @@ def record(link: CheckedLink, answer: Answer) -> None:
         link.state = states.UNCLEAR
     link.status, link.location, link.problem = answer.status, answer.location, answer.problem[:200]
     link.checked_at = timezone.now()
-    link.save(update_fields=["state", "status", "location", "problem", "failures", "checked_at"])
+    if link.state != before or link.since is None:
+        link.since = link.checked_at
+    link.save(update_fields=["state", "since", "status", "location", "problem", "failures", "checked_at"])
 
 
 def _followed(urls: list[str], fetch: Fetch, until: float) -> Iterator[tuple[str, Answer]]:

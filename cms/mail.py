@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 from django.dispatch import Signal
 from django.template.loader import render_to_string
@@ -32,12 +32,19 @@ def send_to_stranger(address: str, subject: str, template: str, **context: Any) 
     hand_over(EmailMessage(subject, text, settings.ACCOUNTS_FROM, [address], headers=HEADERS), to_stranger=True)
 
 
+def send_letter(address: str, subject: str, *, text: str, html: str, reply_to: str) -> None:
+    """Write one mail with an HTML part, which says the same, to one address. Suppressed addresses get nothing."""
+    message = EmailMultiAlternatives(subject, text, settings.ACCOUNTS_FROM, [address], reply_to=[reply_to])
+    message.attach_alternative(html, "text/html")
+    hand_over(message, to_stranger=True)
+
+
 def hand_over(message: EmailMessage, *, to_stranger: bool = False) -> None:
     """Send once the transaction is committed. Strangers whose address is suppressed get nothing.
 
     Whoever has an account gets what they ask for, such as a code to log in, whatever stands on the suppression list.
     """
-    if to_stranger and not _may_write_to(message.to[0]):
+    if to_stranger and not may_write_to(message.to[0]):
         return
     if settings.ACCOUNT_MAIL_BEHIND_ANSWER:
         transaction.on_commit(lambda: _hands.submit(_deliver, message) and None)
@@ -45,7 +52,8 @@ def hand_over(message: EmailMessage, *, to_stranger: bool = False) -> None:
         transaction.on_commit(lambda: _deliver(message))
 
 
-def _may_write_to(address: str) -> bool:
+def may_write_to(address: str) -> bool:
+    """Return whether a stranger at this normalised address may be mailed: no, when it is on the suppression list."""
     answers: list[tuple[Any, Any]] = writing_to_stranger.send(sender=None, address=address)
     return all(answer is not False for _, answer in answers)
 

@@ -1,15 +1,17 @@
-"""Signals: case studies are private from their first moment; a new installation gets its words and pages."""
+"""Signals: case studies are private from their first moment; what changes is found by the search; a new installation
+gets its words and pages."""
 
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from wagtail.models import PageViewRestriction
 
 from cms.groups import MEMBERS_GROUP
-from cms.models import CaseStudy
+from cms.indexing import KINDS, index_entries, index_entry
+from cms.models import AgeGroup, CaseStudy, Entry, Region, Sector, Topic
 from cms.site import ensure_site
 
 
@@ -19,6 +21,41 @@ def restrict_to_members(instance: CaseStudy, created: bool, raw: bool, **kwargs:
     if created and not raw:
         restriction = PageViewRestriction.objects.create(page=instance, restriction_type=PageViewRestriction.GROUPS)
         restriction.groups.add(Group.objects.get_or_create(name=MEMBERS_GROUP)[0])
+
+
+def index_saved(instance: Entry, raw: bool, update_fields: Any = None, **kwargs: Any) -> None:
+    """Have the search find an entry as it now is. Unpublishing saves, too; deleting takes the words along.
+
+    Terms are written after the entry itself, so that a whole save is taken from memory. A save of some fields is not:
+    that is how a draft is kept, whose words nobody may find yet.
+    """
+    if not raw:
+        index_entry(instance if update_fields is None else Entry.objects.get(pk=instance.pk).specific)
+
+
+INDEXED: tuple[type[Entry], ...] = (Entry, *KINDS)
+for kind in INDEXED:
+    post_save.connect(index_saved, sender=kind)
+
+
+def remember_entries(instance: Any, signal: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Note which entries have a term that is about to go, or to get another name or slug."""
+    known = type(instance).objects.filter(pk=instance.pk)
+    if signal is pre_save:
+        known = known.exclude(name=instance.name, slug=instance.slug)
+    about = {} if raw or not instance.pk else {"pk__in": known.values("entries")}
+    instance.entries_to_index = list(Entry.objects.filter(**about).values_list("pk", flat=True)) if about else []
+
+
+def index_remembered(instance: Any, **kwargs: Any) -> None:
+    if instance.entries_to_index:
+        index_entries(Entry.objects.filter(pk__in=instance.entries_to_index))
+
+
+for taxonomy in (Sector, Region, Topic, AgeGroup):
+    for before, after in ((pre_save, post_save), (pre_delete, post_delete)):
+        before.connect(remember_entries, sender=taxonomy)
+        after.connect(index_remembered, sender=taxonomy)
 
 
 @receiver(post_migrate, sender=apps.get_app_config("cms"))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from cms.erasing import delete_submissions
 from cms.models import AssuranceRequest, Enquiry, FruitlessSearch, Message, Submission
 
 BATCH = 1000
@@ -48,8 +49,11 @@ def submissions_unconfirmed(before: datetime) -> Iterator[int]:
 
 
 def submissions(before: datetime) -> Iterator[int]:
-    """Answered submissions: the entry stays, who offered it goes."""
-    yield from delete_all(Submission.objects.filter(answered_at__lt=before))
+    """Answered submissions: what was published stays, who offered it goes, and a draft that was refused with them."""
+    found = Submission.objects.filter(answered_at__lt=before).order_by("pk")
+    while pks := list(found.values_list("pk", flat=True)[:BATCH]):
+        delete_submissions(pks)
+        yield len(pks)
 
 
 def messages(before: datetime) -> Iterator[int]:

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from django.db.models import Model
 from django.utils import timezone
 
 from cms import models
-from cms.models import DirectoryPage, Entry, StandardPage
-from cms.site import directory_page, home_page
+from cms.models import DirectoryPage, Entry
+from cms.sample_bulk import create_in_bulk, random_terms, term_ids
+from cms.site import consortia_page, directory_page, home_page
+from cms.standard_pages import fill_pages
 
 FOLDER = Path(__file__).parent / "sample"
 REVIEWER = "reviewer@example.org"
@@ -40,34 +42,31 @@ OWN = {
     "funding": ["funder", "amount", "who_can_apply"],
     "event": ["place", "online", "cost"],
 }
-STANDARD_PAGES = [
-    ("about", "About us"),
-    ("benefits", "Membership benefits"),
-    ("privacy", "Privacy notice"),
-    ("accessibility", "Accessibility statement"),
-    ("consortium", "What is a consortium?"),
-]
+BATCH = 1000  # entries written at once
 HOLIDAYS = {(12, 24), (12, 25), (12, 26), (12, 31), (1, 1)}
 Progress = Callable[[], None]
 
 
-def sample_texts() -> dict[str, str]:
-    """The texts of the pages around the directory, by name."""
-    texts: dict[str, str] = json.loads((FOLDER / "pages.json").read_text())
-    return texts
-
-
 def load_pages() -> None:
-    """Fill home and create the standard pages that are missing."""
-    texts = sample_texts()
-    home = home_page()
-    home.introduction = f"<p>{texts['home_intro']}</p>"
-    home.save(update_fields=["introduction"])
-    for slug, title in STANDARD_PAGES:
-        if not StandardPage.objects.filter(slug=slug).exists():
-            home.add_child(
-                instance=StandardPage(title=title, slug=slug, body=texts[slug], show_in_menus=slug == "about")
-            )
+    """Fill home and the consortia's page, and create the standard pages and the consortia that are missing."""
+    fill_pages(home_page(), consortia_page())
+    load_consortia()
+
+
+def load_consortia(today: date | None = None) -> int:
+    """Create the sample consortia that are missing; return how many."""
+    parent, made = consortia_page(), 0
+    today = today or timezone.localdate()
+    for row in json.loads((FOLDER / "consortia.json").read_text()):
+        if models.Consortium.objects.filter(slug=row["slug"]).exists():
+            continue
+        checked = _months_before(today, row.pop("months_ago") + 1) + timedelta(days=16)
+        regions, partners = row.pop("regions"), "\n".join(row.pop("partners"))
+        consortium = models.Consortium(**row, partners=partners, assured_on=checked)
+        consortium.regions.set(_terms(models.Region, regions))
+        parent.add_child(instance=consortium)
+        made += 1
+    return made
 
 
 def load_entries(newest_month: date, progress: Progress | None = None) -> int:
@@ -87,19 +86,25 @@ def load_entries(newest_month: date, progress: Progress | None = None) -> int:
 
 
 def make_entries(number: int, progress: Progress | None = None) -> int:
-    """Create `number` further entries, varied copies of the samples, for benchmarks."""
-    parent, dice, made = directory_page(), random.Random(number), 0
-    taken = Entry.objects.count()
+    """Create `number` further entries, varied copies of the samples with terms of their own, for benchmarks.
+
+    They are written in bulk (`cms/sample_bulk.py`): 20,000 take about a minute.
+    """
+    parent, dice, taken = directory_page(), random.Random(number), Entry.objects.count()
     newest = timezone.localdate().replace(day=1) - timedelta(days=1)
-    for kind, row in cycle(_rows()):
-        if made == number:
-            return made
-        made += 1
-        copy = row | {"slug": f"{row['slug']}-{taken + made}", "title": f"{row['title']} ({taken + made})"}
-        copy["day"], copy["month"] = dice.randint(1, 28), dice.randint(0, 3)
-        _create(parent, kind, copy, newest)
+    rows, ids, made = islice(cycle(_rows()), number), term_ids(), 0
+    while batch := list(islice(rows, BATCH)):
+        entries, terms = [], []
+        for place, (kind, row) in enumerate(batch, start=taken + made + 1):
+            copy = row | {"slug": f"{row['slug']}-{place}", "title": f"{row['title']} ({place})"}
+            copy["day"], copy["month"] = dice.randint(1, 28), dice.randint(0, 3)
+            entries.append(_unsaved(kind, copy, newest))
+            terms.append(random_terms(dice, ids))
+        create_in_bulk(parent=parent, entries=entries, terms=terms)
+        made += len(entries)
         if progress:
-            progress()
+            for _ in entries:
+                progress()
     return made
 
 
@@ -110,6 +115,16 @@ def _rows() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _create(parent: DirectoryPage, kind: str, row: dict[str, Any], newest_month: date) -> Entry:
+    entry = _unsaved(kind, row, newest_month)
+    entry.sectors.set(_terms(models.Sector, row["sectors"]))
+    entry.regions.set(_terms(models.Region, row["regions"]))
+    entry.topics.set(_terms(models.Topic, row["topics"]))
+    entry.age_groups.set(_terms(models.AgeGroup, row["age_groups"]))
+    parent.add_child(instance=entry)
+    return entry
+
+
+def _unsaved(kind: str, row: dict[str, Any], newest_month: date) -> Entry:
     published = _moment(_months_before(newest_month, row["month"]).replace(day=row["day"]), time(10))
     entry = MODELS[kind](
         **{name: row[name] for name in (*SHARED, *OWN[kind])},
@@ -119,11 +134,6 @@ def _create(parent: DirectoryPage, kind: str, row: dict[str, Any], newest_month:
         review_due=published.date() + timedelta(days=7 if row.get("stale") else 240),
     )
     _set_dates(entry, row)
-    entry.sectors.set(_terms(models.Sector, row["sectors"]))
-    entry.regions.set(_terms(models.Region, row["regions"]))
-    entry.topics.set(_terms(models.Topic, row["topics"]))
-    entry.age_groups.set(_terms(models.AgeGroup, row["age_groups"]))
-    parent.add_child(instance=entry)
     return entry
 
 

@@ -1,11 +1,12 @@
-"""What every installation starts with: the taxonomies' words, the Members group, home and directory."""
+"""What every installation starts with: the taxonomies' words, the Members group, home, directory and consortia."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group
 from wagtail.models import Locale, Page, Site
 
 from cms.groups import MEMBERS_GROUP
-from cms.models import AgeGroup, DirectoryPage, HomePage, Region, Sector, Topic
+from cms.models import AgeGroup, ConsortiaPage, DirectoryPage, HomePage, Region, Sector, Topic
+from cms.standard_pages import fill_pages
 
 SECTORS = [
     ("prisons", "Prisons", "Prisons and young-offender institutions"),
@@ -57,7 +58,9 @@ AGE_GROUPS = [
 
 
 def ensure_site() -> None:
-    """Create whatever of it is missing. A taxonomy that holds any word is left to its editors."""
+    """Create whatever of it is missing. A taxonomy that holds any word is left to its editors, and so are the texts of
+    an installation that has its front page."""
+    new_installation = not HomePage.objects.exists()
     Group.objects.get_or_create(name=MEMBERS_GROUP)
     if not Sector.objects.exists():
         Sector.objects.bulk_create(
@@ -70,6 +73,9 @@ def ensure_site() -> None:
                 model(slug=slug, name=name, order=place) for place, (slug, name) in enumerate(words, start=1)
             )
     directory_page()
+    consortia = consortia_page()
+    if new_installation:
+        fill_pages(home_page(), consortia)
 
 
 def home_page() -> HomePage:
@@ -98,5 +104,16 @@ def directory_page() -> DirectoryPage:
         return existing
     page: DirectoryPage = home_page().add_child(
         instance=DirectoryPage(title="Directory", slug="directory", show_in_menus=True)
+    )
+    return page
+
+
+def consortia_page() -> ConsortiaPage:
+    """The page of consortia, made when there is none yet."""
+    existing = ConsortiaPage.objects.first()
+    if existing:
+        return existing
+    page: ConsortiaPage = home_page().add_child(
+        instance=ConsortiaPage(title="Consortia", slug="consortia", show_in_menus=True)
     )
     return page

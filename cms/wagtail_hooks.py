@@ -3,17 +3,20 @@
 from typing import Any
 
 from django.contrib.auth.models import Permission
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
-from wagtail.models import Page, PageViewRestriction
+from wagtail.admin.ui.components import Component
+from wagtail.log_actions import LogActionRegistry, LogFormatter
+from wagtail.models import Page
 from wagtail.snippets.models import register_snippet
 
 from cms.desk import care, enquiry_report, link_report, messages, searches, signposting, submissions
+from cms.desk.home import HubPanel
 from cms.desk.menu import hub_menu
+from cms.members_only import refuse_or_tease
 from cms.permissions import own_permissions
 from cms.viewsets import TaxonomyGroup
 
@@ -32,18 +35,34 @@ def menu_item() -> MenuItem:
     return hub_menu()
 
 
+@hooks.register("construct_homepage_panels")
+def home_panel(request: HttpRequest, panels: list[Component]) -> None:
+    panel = HubPanel(request)
+    if panel.is_shown:
+        panels.append(panel)
+
+
+class Referred(LogFormatter):
+    """An act on something that people quote by its reference."""
+
+    def format_message(self, log_entry: Any) -> str:
+        return self.message.format(**log_entry.data)
+
+
+@hooks.register("register_log_actions")
+def log_actions(actions: LogActionRegistry) -> None:
+    for action, label, message in (
+        ("cms.offered", "Draft what was offered", "Drafted from the submission {reference}"),
+        ("cms.refuse", "Refuse what was offered", "Submission {reference} refused"),
+    ):
+        actions.register_action(action)(type("Act", (Referred,), {"label": label, "message": message}))
+
+
 @hooks.register("register_permissions")
 def permissions() -> QuerySet[Permission]:
     return own_permissions()
 
 
 @hooks.register("before_serve_page", order=-10)
-def refuse_who_is_logged_in_but_not_allowed(page: Page, request: HttpRequest, args: Any, kwargs: Any) -> None:
-    """Say so plainly: Wagtail would send them to log in, and the login page would send them back, for ever."""
-    about_people = {PageViewRestriction.LOGIN, PageViewRestriction.GROUPS}
-    if request.user.is_authenticated and not all(
-        restriction.accept_request(request)
-        for restriction in page.get_view_restrictions()
-        if restriction.restriction_type in about_people
-    ):
-        raise PermissionDenied
+def serve_who_may_not_read(page: Page, request: HttpRequest, args: Any, kwargs: Any) -> HttpResponse | None:
+    return refuse_or_tease(page, request)

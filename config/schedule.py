@@ -21,6 +21,19 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # Follows links of drafts that are new, or were followed a week ago. One that failed is asked again half an hour
     # later, before it counts as broken. With nothing due it costs a few queries.
     "links": {"task": "newsletter.tasks.check_links", "schedule": 600.0, "options": {"expires": 590}},
+    # The same for the directory, a slice of it at a time and halfway between, so that both seldom ask for one link.
+    "directory_links": {
+        "task": "cms.tasks.check_links",
+        "schedule": crontab(minute="5-59/10"),
+        "options": {"expires": 590},
+    },
+    # Asks contacts whether their entries are still right. It finds whoever is due in the database: a missed day is made
+    # up on the next, and whatever one run has no time for is left for the run an hour later.
+    "assurance": {
+        "task": "cms.tasks.ask_contacts",
+        "schedule": crontab(hour="9-11", minute=40),
+        "options": {"expires": 3000},
+    },
     # SPF, DKIM and DMARC of the sender's domain, for the pre-flight.
     "sender": {
         "task": "newsletter.tasks.look_up_sender",

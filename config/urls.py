@@ -1,7 +1,6 @@
 """Every address of the service. The fixed ones are listed in design.md."""
 
 from django.conf import settings
-from django.conf.urls.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 from health_check.views import HealthCheckView
@@ -9,6 +8,7 @@ from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
+from cms.views.media import picture
 from config import views
 
 urlpatterns = [
@@ -23,6 +23,6 @@ urlpatterns = [
     path("", include("membership.urls")),
     path("account/", include("allauth.urls")),
     path("", include("newsletter.urls")),
-    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+    path(f"{settings.MEDIA_URL.lstrip('/')}<path:name>", picture, name="picture"),
     path("", include(wagtail_urls)),
 ]

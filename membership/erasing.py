@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from cms.erasing import forget_addresses
 from cms.models import CaseStudy
 from membership import held, journal
 from membership.letters import letter
@@ -69,6 +70,8 @@ def erase_all(users: Collection[User]) -> int:
         [Suppression(address_hash=user.address_hash, reason=Suppression.Reason.ERASED, since=now) for user in users],
         ignore_conflicts=True,
     )
+    # Before `_delete`, and not for accounts that are discarded: those never proved that an address is theirs.
+    forget_addresses([user.email for user in users])
     _delete(users)
     transaction.on_commit(lambda: journal.append(entries), robust=True)
     logger.info("accounts erased: %s", [user.pk for user in users])

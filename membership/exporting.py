@@ -1,6 +1,5 @@
 """Writing members to a file that a spreadsheet opens: row by row, with nothing a spreadsheet would run."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
 from typing import IO
@@ -10,14 +9,13 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from cms.addresses import masked
+from cms.csv_files import safe_cell
 from membership.models import Member
 
 HEADINGS = (
     *("First name", "Last name", "E-mail address", "Sectors", "Region", "Organisation", "Job role"),
     *("State", "Paused until", "Opens measured", "Clicks measured", "Address suppressed", "Joined"),
 )
-# What makes a spreadsheet take a cell for a formula (OWASP, "CSV injection").
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def member_rows(members: Iterable[Member], *, show_addresses: bool) -> Iterator[list[str]]:
@@ -43,19 +41,6 @@ def member_rows(members: Iterable[Member], *, show_addresses: bool) -> Iterator[
         ]
 
 
-def safe_cell(text: str) -> str:
-    """Return a cell's text so that no spreadsheet runs it: whatever looks like a formula gets a quote before it."""
-    return "'" + text if text.startswith(DANGEROUS) else text
-
-
-def csv_lines(rows: Iterable[list[str]]) -> Iterator[bytes]:
-    """Yield the lines of a CSV file in UTF-8, with the mark by which Excel recognises it."""
-    writer = csv.writer(_Echo())
-    yield b"\xef\xbb\xbf"
-    for row in rows:
-        yield writer.writerow([safe_cell(cell) for cell in row])
-
-
 def xlsx_file(rows: Iterable[list[str]]) -> IO[bytes]:
     """Write an XLSX file to disk, row by row, and return it open at its beginning; it goes when it is closed."""
     book = Workbook(write_only=True)
@@ -71,13 +56,6 @@ def xlsx_file(rows: Iterable[list[str]]) -> IO[bytes]:
     book.save(file)
     file.seek(0)
     return file
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> bytes:
-        return line.encode()
 
 
 def _yes(value: object) -> str:

@@ -10,6 +10,8 @@ from django.db.models import Model, Q, QuerySet
 from wagtail.log_actions import registry as log_actions
 from wagtail.models import ModelLogEntry
 
+from cms.models import Entry, Message, Submission
+from cms.submission_forms import described
 from membership.held import Row, Source, register
 from membership.models import Complaint, ConsentRecord, Member, Subscription, Suppression, User
 from membership.wording import words
@@ -166,6 +168,47 @@ def forget_complaints(members: Sequence[Member]) -> None:
     Complaint.objects.filter(email__in=addresses, closed_at__isnull=False).delete()
 
 
+def submissions(member: Member) -> list[Row]:
+    return [
+        {
+            "reference": one.reference,
+            "offered": one.made_at,
+            "confirmed": one.confirmed_at,
+            "kind": one.get_kind_display(),
+            "title": one.title,
+            "words": [f"{label}: {text}" for label, text in described(one.kind, one.words)],
+            "name": one.name,
+            "organisation": one.organisation,
+            "state": one.get_state_display(),
+            "answered": one.answered_at,
+            "reason": one.reason,
+        }
+        for one in Submission.objects.filter(email=member.user.email).order_by("made_at")
+    ]
+
+
+def messages(member: Member) -> list[Row]:
+    found = Message.objects.filter(email=member.user.email).select_related("entry").order_by("received_at")
+    return [
+        {
+            "reference": one.reference,
+            "received": one.received_at,
+            "about": one.entry.title if one.entry else "",
+            "name": one.name,
+            "text": one.text,
+            "answered": one.answered_at,
+            "note": one.note,
+        }
+        for one in found
+    ]
+
+
+def listings(member: Member) -> list[Row]:
+    """Entries whose details this address is asked to confirm."""
+    found = Entry.objects.filter(contact_email__iexact=member.user.email).order_by("title")
+    return [{"entry": one.title, "address": one.url if one.live else ""} for one in found]
+
+
 def register_all() -> None:
     for source in (
         Source("account", "Your account", account),
@@ -177,5 +220,9 @@ def register_all() -> None:
         Source("changes", "Changes to your membership", changes, forget_changes),
         Source("suppression", "Whether we must not write to you", suppression),
         Source("complaints", "Your complaints", complaints, forget_complaints),
+        # `cms.erasing` forgets these three, with the account of somebody who had proved the address to be theirs.
+        Source("submissions", "What you offered for the directory", submissions),
+        Source("messages", "Messages you sent us", messages),
+        Source("listings", "Entries you are asked to confirm", listings),
     ):
         register(source)

@@ -1,6 +1,6 @@
 """What members keep: entries to find again, and searches that may add to their e-news."""
 
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qs, quote
 
 from django.db import transaction
 from django.utils.text import Truncator
@@ -45,7 +45,7 @@ def save_search(*, member: Member, address: str, in_news: bool) -> SavedSearch:
     if not query:
         raise SavingError("Look for something first: a search needs words, or one of the choices.")
     if len(query) > LONGEST_QUERY:
-        raise SavingError("This search is too long to be saved: use fewer words.")
+        raise SavingError("This search is too long to be saved: use fewer words, or fewer of the choices.")
     _lock(member)
     known = member.saved_searches.filter(query=query).first()
     if known:
@@ -81,7 +81,7 @@ def delete_search(*, member: Member, search: int) -> bool:
 
 def understand(address: str) -> Filters:
     """Read a query string as the directory does: unknown words are dropped."""
-    return read_filters(dict(parse_qsl(address[:2000])))
+    return read_filters(parse_qs(address[:2000]))
 
 
 def _require_room(member: Member, query: str) -> None:

@@ -16,7 +16,13 @@ not_kept = cache_control(private=True, no_store=True)  # no `Expires`, so that t
 @not_kept
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest) -> HttpResponse:
-    """One short page. The answer is the same whether or not the address is known."""
+    """One short page. The answer is the same whether or not the address is known.
+
+    A POST with `start` comes from the line on the front page, which asks for the address alone: it is shown the rest.
+    """
+    if "start" in request.POST:
+        form = JoinForm(initial={"email": request.POST.get("email", "")[:254]})
+        return render(request, "membership/join.html", {"form": form})
     form = JoinForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         if not limits.allow(request, "join", form.cleaned_data["email"]):

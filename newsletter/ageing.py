@@ -12,14 +12,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from wagtail.log_actions import log
 
-from cms.retention import BATCH, THIRTEEN_MONTHS, Rule
+from cms.retention import BATCH, THIRTEEN_MONTHS, Rule, delete_all
 from membership.models import Audience, Subscription
 from newsletter import pacing
-from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent
+from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent, RawReport
 from newsletter.reporting import TOTALS, kept_totals, measure
 from newsletter.tracking import COUNTED_FOR
 
 ONE_DAY = timedelta(days=1)
+ONE_WEEK = timedelta(days=7)
+UNREADABLE = timedelta(days=30)  # since they came: time to find out why
 NO_NONCE = uuid.UUID(int=0)  # so that nobody who knows the key can work the token out again
 
 
@@ -51,6 +53,13 @@ def provider_events(before: datetime) -> Iterator[int]:
             return
         ProviderEvent.objects.filter(pk__in=pks).delete()
         yield len(pks)
+
+
+def raw_reports(before: datetime) -> Iterator[int]:
+    """What providers posted, once it was read; what nobody could read stays a little longer."""
+    yield from delete_all(RawReport.objects.filter(processed_at__lt=before))
+    given_up = before + ONE_WEEK - UNREADABLE
+    yield from delete_all(RawReport.objects.filter(processed_at=None, received_at__lt=given_up))
 
 
 def ledger(before: datetime) -> Iterator[int]:
@@ -89,6 +98,7 @@ def audiences(before: datetime) -> Iterator[int]:
 RULES = (
     Rule("hits", COUNTED_FOR, hits),
     Rule("provider_events", THIRTEEN_MONTHS, provider_events),
+    Rule("raw_reports", ONE_WEEK, raw_reports),
     Rule("ledger", THIRTEEN_MONTHS, ledger),
     Rule("audiences", THIRTEEN_MONTHS, audiences),
     Rule("sending_rates", ONE_DAY, pacing.forget),

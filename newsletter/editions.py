@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.db.models import F, Value, prefetch_related_objects
@@ -259,7 +259,7 @@ class IssueEditions:
         found: dict[str, set[int]] = {query: set() for query in queries}
         asked: list[EntryQuerySet] = []
         for number, query in enumerate(queries):
-            filters = read_filters(dict(parse_qsl(query)), self._vocabulary)
+            filters = read_filters(parse_qs(query), self._vocabulary)
             # A search whose words are no longer known must not turn into one that finds more.
             if query and filters.canonical == query:
                 entries = filters.narrow(Entry.objects.filter(pk__in=list(self.pages)))
@@ -272,7 +272,7 @@ class IssueEditions:
             self._matches[query] = frozenset(place for place, item in self.items.items() if item.page_id in pages)
 
     def _words(self, query: str) -> str:
-        return Truncator(read_filters(dict(parse_qsl(query)), self._vocabulary).words).chars(SEARCH_WORDS)
+        return Truncator(read_filters(parse_qs(query), self._vocabulary).words).chars(SEARCH_WORDS)
 
     def _audience_label(self, candidate: Candidate) -> str:
         sectors = [name for pk, name in self.sector_names.items() if pk in candidate.sectors]

@@ -1,8 +1,7 @@
-"""Signals: Anymail's provider events become ours; a new installation gets its archive, roles and workflow."""
+"""Signals: what a new member may read; a new installation gets its archive, roles and workflow."""
 
 from typing import Any
 
-from anymail.signals import AnymailTrackingEvent, tracking
 from django.apps import apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
@@ -11,27 +10,10 @@ from wagtail.signals import page_unpublished
 
 from membership.signals import Reading, welcoming
 from newsletter import holdings
-from newsletter.bounces import for_good
 from newsletter.models import Issue, Schedule
 from newsletter.roles import ensure_roles
-from newsletter.tracking import record_provider_event
 
 holdings.register_all()
-
-
-@receiver(tracking)
-def provider_reported(event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
-    record_provider_event(
-        provider=esp_name,
-        event_type=event.event_type,
-        event_id=event.event_id,
-        message_id=event.message_id,
-        metadata=event.metadata or {},
-        recipient=event.recipient,
-        happened_at=event.timestamp,
-        reject_reason=event.reject_reason,
-        for_good=for_good(esp_name, event.esp_event),
-    )
 
 
 @receiver(welcoming)

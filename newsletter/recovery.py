@@ -8,7 +8,7 @@ from newsletter import ledger
 from newsletter.certificate import issue_certificate, issue_missing
 from newsletter.models import Delivery, Issue, Mailing
 from newsletter.repeating import reopen, waits
-from newsletter.tracking import settle_reported
+from newsletter.reported import settle_reported
 
 
 @dataclass(frozen=True)

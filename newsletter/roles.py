@@ -24,7 +24,7 @@ from wagtail.models import (
 
 from cms.groups import AUTHORS_GROUP
 from cms.permissions import EDITORS_HAVE
-from cms.site import directory_page
+from cms.site import consortia_page, directory_page
 from membership.staff import ENTER, ensure_group, find_permission
 from newsletter.models import ENewsPage
 from newsletter.site import ADMINISTRATORS_GROUP, APPROVERS_GROUP, ensure_archive, ensure_workflow
@@ -71,7 +71,11 @@ def _roles(archive: ENewsPage) -> list[Role]:
         Role(
             AUTHORS_GROUP,
             everywhere=EDITORS_HAVE,
-            pages={directory_page(): ["add", "change", "publish"], archive: ["change"]},
+            pages={
+                directory_page(): ["add", "change", "publish"],
+                consortia_page(): ["add", "change", "publish"],
+                archive: ["change"],
+            },
             files=FILES,
         ),
         # Publishing below the archive is what approving asks for (`models/permissions.py`); images go with items.

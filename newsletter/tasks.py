@@ -4,9 +4,10 @@ import logging
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.core.cache import cache
 
 from cms import links
-from newsletter import daily, sender_domain, stopping
+from newsletter import alarming, daily, intake, sender_domain, stopping
 from newsletter.models import Issue
 from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
@@ -16,6 +17,8 @@ from newsletter.ticking import run_due
 logger = logging.getLogger(__name__)
 
 SLICE = 120  # seconds one task sends before it hands on, far below the broker's visibility timeout
+READING = 60  # seconds one task reads reports of the provider before it hands on
+ASKED = "newsletter.reading_asked"  # set while a task that will read them waits in the broker
 HANDS = 2  # send tasks per issue and tick: as many workers as a small machine has cores
 
 
@@ -32,6 +35,9 @@ def tick() -> None:
     for issue in unfinished_issues():
         for _ in range(HANDS):
             send_issue.delay(issue)
+    if intake.waiting().exists():  # what the webhooks asked for was lost, or could not be read the first time
+        read_reports.delay()
+    alarming.judge_sending()
     if daily.is_due():  # the morning's start was missed, or had to stop half-way
         do_daily.apply_async(expires=55)
 
@@ -49,6 +55,34 @@ def send_issue(issue_id: int) -> None:
     issue = Issue.objects.get(pk=issue_id)
     sent = drain(issue, seconds=SLICE, patient=True)
     logger.info("issue %s: %s deliveries ended, left: %s %s", issue.period, sent.finished, sent.left, sent.trouble)
+
+
+@shared_task
+def read_reports() -> None:
+    """Read what mail providers have reported. What is left is read by the task it leaves behind, or after a tick."""
+    cache.delete(ASKED)  # first: what is stored from now on asks again
+    read = intake.read_all(READING)
+    if read.last:
+        logger.info("%s provider reports read, %s events, %s failed", read.reports, read.events, read.failed)
+    if intake.waiting().exists():
+        read_soon()
+
+
+def read_soon() -> None:
+    """Have the reports that were stored read by a worker. Asked a thousand times in a second, it leaves one task.
+
+    Never fails: when the broker or the cache is out of reach, the next tick finds what waits.
+    """
+    try:
+        if not cache.add(ASKED, True, 60):
+            return
+        try:
+            read_reports.apply_async(retry=False)
+        except Exception:
+            cache.delete(ASKED)
+            raise
+    except Exception as error:
+        logger.warning("reports wait for the next tick: %s", type(error).__name__)
 
 
 @shared_task

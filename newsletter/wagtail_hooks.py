@@ -109,6 +109,7 @@ def log_actions(actions: LogActionRegistry) -> None:
     for action, label, message in (
         ("newsletter.compile", "Compile the e-news", "Compiled from the directory: {added} added"),
         ("newsletter.pause", "Pause the e-news", "Sending paused: {reason}"),
+        ("newsletter.alarm", "Raise an alarm", "Too many complaints or bounces: {reason}"),
         ("newsletter.schedule", "Schedule the e-news", "To be sent on {send_at}"),
         ("newsletter.test", "Send a test", "Test sent to {count} of staff: {edition}"),
         ("newsletter.withdraw", "Withdraw the approval", "Approval withdrawn: {reason}"),

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count as CountOf
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
-from newsletter import ledger, throttling
+from newsletter import intake, ledger, throttling
 from newsletter.flow import ASKED_FOR_LESS, DAY_USED_UP, OUT_OF_REACH
 from newsletter.happenings import Happening, happenings
 from newsletter.models import DayCount, Delivery, Issue, Mailing
@@ -33,6 +34,7 @@ WINDOW = 30.0  # seconds that the rate of now looks back
 STILL = 300.0  # seconds without a movement after which somebody should look at the workers
 KEPT = 900  # seconds that a track is kept when nobody looks
 FAR = 400 * 86400.0  # seconds; nobody is told of an end further off
+UNREAD = 100  # reports that cannot be read; more are not counted
 TURN = 60  # seconds that one process may take over a count, before another tries
 
 
@@ -126,7 +128,7 @@ class Watch:
 
 
 def watch(issue: Issue, mailing: Mailing, *, now: float | None = None) -> Watch:
-    """Say how a mailing is going: at most six statements, or three when it was counted just now."""
+    """Say how a mailing is going: at most seven statements, or four when it was counted just now."""
     now = time.time() if now is None else now
     track = _track(issue, mailing, now)
     count, happened = track.count, happenings(issue)
@@ -255,6 +257,12 @@ def _problems(track: _Track, brakes: _Brakes, now: float) -> Iterator[str]:
         )
     if brakes.left_today == 0:
         yield DAY_USED_UP.format(f"{settings.SEND_PER_DAY:,}")
+    if unread := intake.unreadable()[:UNREAD].count():
+        number = f"{unread} report{pluralize(unread)}" if unread < UNREAD else f"At least {UNREAD} reports"
+        yield (
+            f"{number} of the mail provider cannot be read, so bounces and complaints may go unnoticed: ask whoever "
+            "runs the service to look."
+        )
     count = track.count
     only_retries = count.unfinished == count.states[State.RETRY_WAIT]
     explained = brakes.hold or brakes.left_today == 0 or only_retries

@@ -15,7 +15,7 @@ from cms.models.kinds import (
 from cms.models.link import CheckedLink
 from cms.models.message import Message
 from cms.models.pages import DirectoryPage, HomePage, StandardPage
-from cms.models.search import SearchText
+from cms.models.search import SearchFacets, SearchText, SearchWord
 from cms.models.submission import Submission
 from cms.models.taxonomies import AgeGroup, Region, Sector, Topic
 
@@ -41,7 +41,9 @@ __all__ = [
     "Region",
     "Research",
     "Resource",
+    "SearchFacets",
     "SearchText",
+    "SearchWord",
     "Sector",
     "Service",
     "StandardPage",

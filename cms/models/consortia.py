@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.db import models
+from django.db.models import Q
 from django.forms import CheckboxSelectMultiple
 from modelcluster.fields import ParentalManyToManyField
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import RichTextField
 from wagtail.models import Page
+from wagtail.query import PageQuerySet
 
+from cms.models.taxonomies import Region
+
+PER_PAGE = 24
 TEXT_FEATURES = ["h2", "h3", "bold", "italic", "ol", "ul", "link", "document-link"]
 
 
@@ -26,9 +32,16 @@ class ConsortiaPage(Page):
 
     def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)
-        found = Consortium.objects.child_of(self).live().prefetch_related("regions").order_by("title")
-        context["consortia"] = found
+        regions = list(Region.objects.all())
+        region = next((one for one in regions if one.slug == request.GET.get("region")), None)
+        context["regions"], context["region"] = regions, region
+        context["consortia"] = Paginator(self.listed(region), PER_PAGE).get_page(request.GET.get("page"))
         return context
+
+    def listed(self, region: Region | None) -> PageQuerySet:
+        """The live consortia by name: all, or those of a region and the national ones, with their regions."""
+        found = Consortium.objects.child_of(self).live().prefetch_related("regions").order_by("title", "pk")
+        return found.filter(Q(regions=region) | Q(regions=None)) if region else found
 
 
 class Consortium(Page):

@@ -142,7 +142,10 @@ class Entry(Page):
     ]
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "key_date"], name="entry_kind_key_date")]
+        indexes = [
+            models.Index(fields=["kind", "key_date"], name="entry_kind_key_date"),
+            models.Index(fields=["review_due"], name="entry_review_due"),
+        ]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give each kind its editing panels: what it says, what is special, who for, and its care."""
@@ -186,11 +189,6 @@ class Entry(Page):
     def get_template(self, request: Any, *args: Any, **kwargs: Any) -> str:
         """All kinds share one template (Wagtail would look for one per class)."""
         return "cms/entry.html"
-
-    def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(request, *args, **kwargs)
-        context["facts"] = [(label, value) for label, value in self.facts() if value]
-        return context
 
 
 def local_day(moment: datetime | None) -> date | None:

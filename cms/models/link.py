@@ -23,7 +23,10 @@ class CheckedLink(models.Model):
     problem = models.CharField(max_length=200, blank=True)  # one sentence
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
     checked_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    since = models.DateTimeField(null=True, blank=True)  # when it was first found in this state
     ignored = models.BooleanField(default=False)  # somebody looked, and it is all right
+    # Live entries that lead there, as the last round found them (cms/link_rounds.py).
+    entries = models.ManyToManyField("cms.Entry", blank=True, related_name="checked_links")
 
     class Meta:
         indexes = [models.Index(fields=["state", "checked_at"], name="checked_link_state")]

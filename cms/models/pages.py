@@ -1,5 +1,6 @@
 """The pages around the directory: home, the directory's own page, and pages of plain text."""
 
+from datetime import date
 from typing import Any
 
 from django.db.models import Count
@@ -9,8 +10,11 @@ from wagtail.fields import RichTextField
 from wagtail.models import Page
 
 from cms.directory import search_directory
+from cms.directory_answers import note_and_address, wants_part
 from cms.models.entry import Entry, Kind
 
+# Words to try, shown below the search box; each finds something in a young directory too.
+TRIES = ["visits", "babies", "court", "school", "housing"]
 TEXT_FEATURES = ["h2", "h3", "bold", "italic", "ol", "ul", "link", "document-link"]
 
 
@@ -28,9 +32,18 @@ class HomePage(Page):
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)
         counts = dict(Entry.objects.live().values_list("kind").annotate(Count("pk")).order_by())
         context["kinds"] = [(kind, counts.get(kind.value, 0)) for kind in Kind]
-        context["newest"] = Entry.objects.live().with_terms().order_by("-first_published_at")[:6]
-        context["events"] = Entry.objects.upcoming(timezone.localdate()).with_terms()[:3]
+        today = timezone.localdate()
+        newest = list(Entry.objects.live().with_terms().order_by("-first_published_at", "-pk")[:5])
+        context["newest"] = newest
+        context["newest_title"] = "New this month" if _all_of_this_month(newest, today) else "New in the directory"
+        context["events"] = Entry.objects.upcoming(today).with_terms()[:4]
+        context["tries"] = TRIES
         return context
+
+
+def _all_of_this_month(entries: list[Entry], today: date) -> bool:
+    days = [timezone.localdate(entry.first_published_at) for entry in entries if entry.first_published_at]
+    return bool(days) and all((day.year, day.month) == (today.year, today.month) for day in days)
 
 
 class DirectoryPage(Page):
@@ -47,6 +60,12 @@ class DirectoryPage(Page):
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)
         context["results"] = search_directory(request.GET)
         return context
+
+    def get_template(self, request: Any, *args: Any, **kwargs: Any) -> str:
+        return "cms/directory_part.html" if wants_part(request) else self.template
+
+    def serve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return note_and_address(request, super().serve(request, *args, **kwargs))
 
 
 class StandardPage(Page):

@@ -32,6 +32,8 @@ class Submission(models.Model):
     made_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    # When the answer was handed to the mail provider; until then it is tried again.
+    told_at = models.DateTimeField(null=True, blank=True)
     entry = models.OneToOneField(
         "cms.Entry", null=True, blank=True, on_delete=models.SET_NULL, related_name="submission"
     )
@@ -44,6 +46,11 @@ class Submission(models.Model):
         indexes = [
             models.Index(fields=["state", "made_at"], name="submission_state"),
             models.Index(fields=["answered_at"], name="submission_answered"),
+            models.Index(
+                fields=["answered_at"],
+                condition=models.Q(answered_at__isnull=False, told_at=None),
+                name="submission_untold",
+            ),
             models.Index(fields=["email", "made_at"], name="submission_email"),
         ]
         permissions = [("moderate_submissions", "Can moderate what people offer for the directory")]

@@ -1,8 +1,6 @@
 """Template tags of the public pages: the kinds in words and signs, dates in words, and addresses of searches."""
 
 import re
-from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django import template
@@ -11,8 +9,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
+from cms.contents import Contents, list_contents
 from cms.directory import Results
+from cms.glancing import Rows, Terms, at_a_glance, read_terms
+from cms.helpline import Opening, opening
 from cms.models import Entry, Kind
+from cms.related import related_entries
 
 register = template.Library()
 
@@ -27,8 +29,6 @@ KINDS = {
     Kind.FUNDING: ("Funding", "Money to apply for"),
     Kind.EVENT: ("Events", "Conferences, seminars and family days"),
 }
-# When the helpline is staffed; settings.HELPLINE["hours"] says the same in words.
-OPENS, CLOSES, SATURDAY = 9, 17, 5
 
 
 @register.inclusion_tag("cms/includes/kind_icon.html")
@@ -90,16 +90,33 @@ def without(results: Results, name: str) -> str:
 
 
 @register.simple_tag
-def helpline_state(now: datetime | None = None) -> dict[str, Any]:
-    """Whether the helpline is open (`open`), and that in words (`words`), in the site's time zone."""
-    here = timezone.localtime(now)
-    if here.weekday() < SATURDAY and OPENS <= here.hour < CLOSES:
-        return {"open": True, "words": f"Open now, until {CLOSES - 12}pm"}
-    first = here if here.hour < OPENS else here + timedelta(days=1)
-    while first.weekday() >= SATURDAY:
-        first += timedelta(days=1)
-    day = "today" if first.date() == here.date() else date_format(first, "l")
-    return {"open": False, "words": f"Closed, opens {day} at {OPENS}am"}
+def helpline_state() -> Opening:
+    """Whether the helpline is open (`open`), and that in words (`words`)."""
+    return opening()
+
+
+@register.simple_tag
+def with_contents(body: str) -> Contents:
+    """A rich text whose headings can be linked to (`html`), and the list of them (`headings`)."""
+    return list_contents(body)
+
+
+@register.simple_tag
+def terms(entry: Entry) -> Terms:
+    """What an entry is tagged with (four queries)."""
+    return read_terms(entry)
+
+
+@register.simple_tag
+def glance(entry: Entry, terms: Terms) -> Rows:
+    """The rows of an entry's panel of facts: name, question and answers."""
+    return at_a_glance(entry, terms)
+
+
+@register.simple_tag
+def related(entry: Entry, terms: Terms) -> list[Entry]:
+    """What else a reader of this entry may need (four queries)."""
+    return related_entries(entry, terms=terms, today=timezone.localdate())
 
 
 @register.simple_tag(takes_context=True)

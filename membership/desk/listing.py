@@ -18,10 +18,11 @@ from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.log_actions import log
 
 from cms.addresses import masked
+from cms.csv_files import csv_lines
 from cms.models import Region, Sector
 from membership import staff, timeline
 from membership.desk.pages import log_subject
-from membership.exporting import csv_lines, member_rows, xlsx_file
+from membership.exporting import member_rows, xlsx_file
 from membership.models import Member, Subscription, Suppression
 
 TRACKING = {

@@ -17,6 +17,7 @@ from newsletter.ledger.sweeping import (
     reap_sending,
     send_again,
     settle,
+    settle_many,
     treat_as_sent,
     wake,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "release",
     "send_again",
     "settle",
+    "settle_many",
     "take_back",
     "treat_as_sent",
     "wake",

@@ -43,7 +43,12 @@ def reap_sending(*, issue: int) -> int:
 
 def settle(*, delivery: int, state: str, reason: str) -> int:
     """Name the end of an unknown row on the strength of a proof (a provider event)."""
-    return Delivery.objects.filter(pk=delivery, state=State.UNKNOWN).update(
+    return settle_many(deliveries=[delivery], state=state, reason=reason)
+
+
+def settle_many(*, deliveries: Sequence[int], state: str, reason: str) -> int:
+    """The same for many rows with the same proof."""
+    return Delivery.objects.filter(pk__in=deliveries, state=State.UNKNOWN).update(
         state=state, reason=f"{SETTLED}{reason}"[:200], finished_at=timezone.now()
     )
 

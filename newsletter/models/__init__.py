@@ -1,7 +1,7 @@
 from newsletter.models.approval import Approval, Schedule, SecondPersonTask, SeenEditions, SenderCheck
 from newsletter.models.delivery import AgedToken, Delivery
 from newsletter.models.edition import Edition, EditionAudience, EditionItem, Link, Prepared
-from newsletter.models.engagement import Hit, ProviderEvent
+from newsletter.models.engagement import Hit, ProviderEvent, RawReport
 from newsletter.models.flow import DayCount, Pace, Throttle
 from newsletter.models.issue import ENewsPage, Issue
 from newsletter.models.item import Item
@@ -27,6 +27,7 @@ __all__ = [
     "Pace",
     "Prepared",
     "ProviderEvent",
+    "RawReport",
     "Schedule",
     "SecondPersonTask",
     "SeenEditions",

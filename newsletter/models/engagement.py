@@ -4,8 +4,38 @@ from django.db import models
 from django.utils import timezone
 
 
+class RawReport(models.Model):
+    """One call of a provider's webhook, or one bounce message, as it came: read by a task, and gone some days later."""
+
+    provider = models.CharField(max_length=40)  # as in the webhook's address; "mailbox" for a bounce message
+    body = models.BinaryField()
+    # What the provider's reader needs besides the body, such as the content type.
+    headers = models.JSONField(default=dict)
+    # SHA-256 of provider and body: the same call fifty times over is one row.
+    digest = models.CharField(max_length=64, unique=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    processed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    problem = models.CharField(max_length=200, blank=True)  # why it cannot be read, in one sentence without addresses
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(processed_at=None), name="raw_report_waiting"),
+            models.Index(fields=["processed_at"], name="raw_report_processed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Report {self.pk} of {self.provider}"
+
+
 class ProviderEvent(models.Model):
     """One report of the provider (Anymail's names), kept apart from what we did ourselves."""
+
+    class Verdict(models.TextChoices):
+        """What a bounce says about the mailbox; empty for what is no bounce, or does not say."""
+
+        HARD = "hard", "Will never take mail"
+        SOFT = "soft", "Did not take this mail"
 
     delivery = models.ForeignKey(
         "newsletter.Delivery", null=True, on_delete=models.CASCADE, related_name="provider_events"
@@ -13,6 +43,7 @@ class ProviderEvent(models.Model):
     provider = models.CharField(max_length=40)
     event_type = models.CharField(max_length=40)
     reject_reason = models.CharField(max_length=40, blank=True)
+    verdict = models.CharField(max_length=4, choices=Verdict.choices, blank=True)
     happened_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
     # SHA-256 over the event's natural key: the same report, delivered fifty times, is one row.
@@ -20,6 +51,9 @@ class ProviderEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["delivery", "event_type"], name="provider_event_by_delivery")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.event_type}"
 
 
 class Hit(models.Model):

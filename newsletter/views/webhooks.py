@@ -1,26 +1,77 @@
-"""Where mail providers report what happened. Reachable only for a provider whose reports we can authenticate."""
+"""Where mail providers report what happened: authenticated by Anymail, stored as it came, and answered at once.
 
-from collections.abc import Callable
+Reachable only for a provider whose reports we can authenticate. What was stored is read by a task (`intake.py`).
+"""
 
-from anymail.urls import urlpatterns as anymail_patterns
+import logging
+from typing import Any
+
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import ImproperlyConfigured, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from newsletter import intake
 from newsletter.providers import PROVIDERS
+from newsletter.tasks import read_soon
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A report that does not prove where it comes from. Says nothing of what was posted."""
 
 
 @csrf_exempt
 def tracking(request: HttpRequest, esp: str) -> HttpResponse:
-    """Hand a report to Anymail's view for this provider, which checks its secret or signature and signals it.
+    """Check a report as Anymail does for this provider (secret or signature, in constant time), store it, answer 200.
 
-    404 for a provider we do not know, or whose secret or signing key is not set: an open webhook would let
-    anybody suppress members (quality.md 21).
+    404 for a provider we do not know, or whose secret or signing key is not set: an open webhook would let anybody
+    suppress members (quality.md 21). 400 for what is forged, 413 for what is larger than `intake.LARGEST`. Anything but
+    POST is answered as Anymail does.
     """
-    view = _anymail_view(esp)
-    if not view or not _authenticated(esp):
+    if not _authenticated(esp):
         raise Http404
-    return view(request)
+    if _announced(request) > intake.LARGEST:
+        return HttpResponse(status=413)
+    view = intake.view_class(esp)()
+    validate, parse = view.run_validators, view.parse_events
+
+    def run_validators(request: HttpRequest) -> None:
+        if len(request.body) > intake.LARGEST:
+            raise RequestDataTooBig
+        try:
+            validate(request)
+        except ImproperlyConfigured:
+            raise
+        except Exception as error:  # its message may hold what was posted, or the address with the secret
+            raise Refused(type(error).__name__) from None
+
+    def store(request: HttpRequest) -> list[Any]:
+        if request.headers.get("x-amz-sns-message-type") == "SubscriptionConfirmation":
+            parse(request)  # Amazon wants an answer over the network: rare, and nothing to keep
+        else:
+            intake.keep(provider=esp, body=request.body, headers=request.headers)
+            read_soon()
+        return []
+
+    view.run_validators, view.parse_events = run_validators, store
+    view.setup(request)
+    try:
+        return view.dispatch(request)
+    except Refused as error:
+        logger.warning("a report of %s was refused: %s", esp, error)
+        return HttpResponse(status=400)
+    except RequestDataTooBig:
+        return HttpResponse(status=413)
+    except (SuspiciousOperation, UnreadablePostError):
+        return HttpResponse(status=400)
+
+
+def _announced(request: HttpRequest) -> int:
+    """How long the body says it is; the server never reads more than that."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdigit() else 0
 
 
 def _authenticated(esp: str) -> bool:
@@ -31,10 +82,3 @@ def _authenticated(esp: str) -> bool:
     how, _, key = provider.webhook.partition(":")
     secret, signature = bool(settings.ANYMAIL.get("WEBHOOK_SECRET")), bool(key and settings.ANYMAIL.get(key))
     return {"secret": secret, "signature": signature, "either": secret or signature}[how]
-
-
-def _anymail_view(esp: str) -> Callable[[HttpRequest], HttpResponse] | None:
-    for pattern in anymail_patterns:
-        if match := pattern.resolve(f"{esp}/tracking/"):
-            return lambda request: match.func(request, *match.args, **match.kwargs)
-    return None

@@ -188,31 +188,6 @@ def test_admin_form_keeps_a_draft_of_a_case_study_that_nobody_has_checked_yet(su
     assert not CaseStudy.objects.get().live
 
 
-def test_case_study_is_private(client, outsider_client, member_client):
-    page = entry(Kind.CASE_STUDY, body="<p>What nobody else may read</p>")
-    assert b"What nobody else may read" in member_client.get(page.url).content
-    assert client.get(page.url).status_code == 302
-    outside = outsider_client.get(page.url)
-    assert outside.status_code != 200
-    assert b"nobody else" not in outside.content
-
-
-def test_anonymous_reader_of_a_case_study_is_sent_to_the_one_login_and_back(client):
-    page = entry(Kind.CASE_STUDY)
-    assert client.get(page.url)["Location"] == f"{reverse('account_login')}?next={page.url}"
-
-
-def test_reader_who_is_not_a_member_is_not_sent_round_in_circles(outsider_client):
-    page = entry(Kind.CASE_STUDY, body="<p>What nobody else may read</p>")
-    final = outsider_client.get(page.url, follow=True)  # raises RedirectCycleError when it never ends
-    assert b"nobody else" not in final.content
-
-
-def test_copy_of_a_case_study_is_private_too(client):
-    copy = entry(Kind.CASE_STUDY).copy(update_attrs={"slug": "copy"})
-    assert client.get(copy.url).status_code == 302
-
-
 # --- Taxonomies and reads ------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms.models import Message, Submission
 from membership import held, services
 from membership.models import Complaint, ConsentRecord, Member, SavedEntry, SavedSearch
 from membership.models.consent import WORDING_VERSION
@@ -40,10 +41,16 @@ def rich():
         track_opens=True,
         track_clicks=False,
     )
+    now = timezone.now()
     page = factories.entry(title="A saved guide")
     SavedEntry.objects.create(member=member, entry=page)
     SavedSearch.objects.create(member=member, query="q=visits", title="Visits")
     Complaint.objects.create(reference="C-TEST", email="sam@example.org", text="Too many mails.")
+    Submission.objects.create(
+        reference="S-TEST", kind="service", title="A bus", email="sam@example.org", token_hash="b" * 64, made_at=now
+    )
+    Message.objects.create(reference="M-TEST", email="sam@example.org", text="When?", received_at=now)
+    factories.entry(contact_email="sam@example.org")
     ModelLogEntry.objects.log_action(member, "wagtail.edit")
     issue = open_mailing([one])
     delivery = Delivery.objects.get()

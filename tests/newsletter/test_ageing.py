@@ -12,7 +12,18 @@ from wagtail.models import PageLogEntry
 from membership import erasing
 from membership.models import Audience, ConsentRecord, Subscription
 from newsletter import ageing, ledger
-from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Item, Link, Mailing, ProviderEvent
+from newsletter.models import (
+    AgedToken,
+    Delivery,
+    EditionAudience,
+    Hit,
+    Issue,
+    Item,
+    Link,
+    Mailing,
+    ProviderEvent,
+    RawReport,
+)
 from newsletter.reporting import TOTALS, report
 from newsletter.tokens import delivery_token
 from newsletter.tracking import COUNTED_FOR, record_click, record_open
@@ -138,6 +149,20 @@ def test_counting_stops_so_that_no_hit_is_older_than_ninety_days(issue, people, 
 
 
 # --- Provider events -----------------------------------------------------------------------------
+
+
+def test_raw_reports_go_a_week_after_they_were_read_and_a_month_after_they_could_not_be():
+    now = timezone.now()
+    for number, (came, read) in enumerate([(40, 8), (40, 6), (31, None), (29, None), (1, None)]):
+        RawReport.objects.create(
+            provider="postmark",
+            body=b"{}",
+            digest=str(number),
+            received_at=now - timedelta(days=came),
+            processed_at=read and now - timedelta(days=read),
+        )
+    assert apply("raw_reports") == 2
+    assert set(RawReport.objects.values_list("digest", flat=True)) == {"1", "3", "4"}
 
 
 def test_provider_events_go_after_thirteen_months(issue, monkeypatch):

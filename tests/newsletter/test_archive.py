@@ -120,7 +120,7 @@ class TestTheList:
         assert one.h2.a["href"] == "/e-news/2026-10/"
         assert [li.get_text() for li in one.select("li")] == ALL[:3]
         assert "4 items" in one.get_text()
-        (feed,) = page.select("link[rel=alternate]")
+        (feed,) = page.select("link[rel=alternate][href$='/feeds/e-news/']")
         assert (feed["type"], feed["href"]) == ("application/rss+xml", "/feeds/e-news/")
 
     def test_has_only_what_was_sent(self, issue, client):

@@ -460,7 +460,9 @@ def rights(name):
 
 def test_rights_of_authors_and_approvers_are_these_and_no_more():
     files = {f"{act}_{kind}" for act in ("add", "change", "choose") for kind in ("image", "document")}
-    on_entries = {("directory", f"{act}_page") for act in ("add", "change", "publish")}
+    on_entries = {
+        (place, f"{act}_page") for place in ("directory", "consortia") for act in ("add", "change", "publish")
+    }
     assert rights(AUTHOR) == {
         "everywhere": {
             "access_admin",

@@ -6,12 +6,13 @@ import uuid
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
-from newsletter import ledger
-from newsletter.models import Delivery, Issue, ProviderEvent
+from newsletter import intake, ledger
+from newsletter.models import Delivery, Issue, ProviderEvent, RawReport
 from newsletter.recovery import recover, recover_issue
 from tests import factories
 from tests.newsletter.fakes import erase, expire_leases, open_mailing, send_by_hand
@@ -59,6 +60,7 @@ def payload(kind: str, delivery: Delivery | None = None, **more: object) -> dict
 def report(content: dict[str, object], *, secret: str = SECRET, client: Client | None = None) -> int:
     client = client or Client(enforce_csrf_checks=True, raise_request_exception=False)
     response = client.post(WEBHOOK, json.dumps(content), content_type="application/json", headers=basic(secret))
+    intake.read_all()
     return response.status_code
 
 
@@ -161,16 +163,19 @@ class TestConsequences:
         assert Suppression.objects.count() == 0
 
     def test_crash_half_way_loses_nothing(self, delivery, monkeypatch):
-        """Providers repeat what they got no 200 for: the second time it must count."""
+        """The report is stored before anything is done about it: the second time it must count."""
 
         def crash(**kwargs):
-            raise RuntimeError("database gone")
+            raise RuntimeError("something unforeseen")
 
         monkeypatch.setattr(services, "unsubscribe", crash)
-        assert report(payload("SpamComplaint", delivery)) == 500
-        monkeypatch.undo()
         assert report(payload("SpamComplaint", delivery)) == 200
+        assert not ProviderEvent.objects.exists(), "all of it or none"
+        monkeypatch.undo()
+        RawReport.objects.update(received_at=timezone.now() - intake.PAUSES[1])
+        intake.read_all()
         assert Subscription.objects.get().state == "ended"
+        assert not intake.waiting().exists()
 
     def test_reversed_order_comes_to_the_same(self, delivery):
         for kind in ("SpamComplaint", "Delivery"):

@@ -33,10 +33,12 @@ def test_leave_by_the_link_in_a_mail(site: Site, page: Page) -> None:
     expect(page.get_by_role("button", name="Leave the e-news")).to_have_count(0)
 
 
-def test_a_visitor_is_asked_to_log_in_for_a_case_study(site: Site, page: Page) -> None:
+def test_a_visitor_of_a_case_study_is_invited_and_may_log_in(site: Site, page: Page) -> None:
     page.goto(f"{site.address}/directory/?kind=case-study")
     page.locator("main h2 a, main h3 a").first.click()
-    expect(page).to_have_url(re.compile("/account/login/"))
+    expect(page.get_by_role("heading", name="Members read the whole of it")).to_be_visible()
+    page.get_by_role("link", name="Log in to read it").click()
+    expect(page).to_have_url(re.compile(r"/account/login/\?next="))
 
 
 def test_an_editor_sees_what_a_reader_got_and_the_report(site: Site, page: Page) -> None:

@@ -18,6 +18,13 @@ PAGES = [
     "/admin/suppressions/",
     "/admin/members/",
     "/admin/members/overview/",
+    "/admin/hub/signposting/",
+    "/admin/hub/enquiries/",
+    "/admin/hub/submissions/",
+    "/admin/hub/messages/",
+    "/admin/hub/care/",
+    "/admin/hub/links/",
+    "/admin/hub/searches/",
 ]
 OF_ISSUE = [
     "",

@@ -12,7 +12,8 @@ from django.utils import timezone
 from rich.table import Table
 
 from cms.groups import AUTHORS_GROUP
-from cms.sample_content import load_entries, load_pages, sample_texts
+from cms.sample_content import load_entries, load_pages
+from cms.standard_pages import sample_texts
 from membership.models import User
 from membership.sample_members import make_members
 from newsletter.approving import approve
