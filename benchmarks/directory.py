@@ -1,9 +1,9 @@
 """`python -m benchmarks.directory`: how long a search of the directory takes as entries become more, as one JSON object
 on the last line.
 
-Works in a PostgreSQL database of its own, made on the server of BENCH_SERVER (postgres://root@127.0.0.1:5432) and
-dropped at the end. At each size, 200 searches are made through Django's test client as an anonymous reader: words,
-facets, several values of a facet, orders, pages and typing errors, the same ones (seeded) at every size.
+Works in a PostgreSQL database of its own, made on this machine's server and dropped at the end. At each size, 200
+searches are made through Django's test client as an anonymous reader: words, facets, several values of a facet, orders,
+pages and typing errors, the same ones (seeded) at every size.
 """
 
 import argparse
@@ -16,13 +16,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import psycopg
+from benchmarks.production_site import own_database
 
 SIZES = (2_000, 5_000, 10_000, 20_000)
 SEARCHES = 200
@@ -38,18 +36,6 @@ PHRASES = [
 ]
 TYPOS = ["vists", "famly support", "grandparants", "hleath", "xylophone"]
 FULL = "q=family&kind=service&kind=resource&sector=health&region=london&topic=visits&age=under-3&reader=families"
-
-
-@contextmanager
-def own_database(server: str) -> Iterator[str]:
-    """A new database, dropped in the end."""
-    name = f"ihop_bench_{os.getpid()}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{server}/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def searches(dice: random.Random) -> list[str]:
@@ -135,8 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="entries, growing")
     options = parser.parse_args()
-    server = os.environ.get("BENCH_SERVER", "postgres://root@127.0.0.1:5432")
-    with tempfile.TemporaryDirectory(prefix="ihop-bench-") as folder, own_database(server) as url:
+    with tempfile.TemporaryDirectory(prefix="ihop-bench-") as folder, own_database(f"ihop_bench_{os.getpid()}") as url:
         os.environ |= {"VAR_DIR": str(Path(folder)), "DATABASE_URL": url}
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
         rows = run(options.sizes)

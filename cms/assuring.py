@@ -5,12 +5,12 @@ nobody. Nobody is asked about a case study, whose mail would show what only memb
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
@@ -20,8 +20,9 @@ from wagtail.log_actions import log
 
 from cms.addresses import normalise_address
 from cms.caring import ASKED, SOON, mark_checked, with_contact
-from cms.mail import may_write_to, send_to_stranger
+from cms.mail import deliver, hand_over, letter_to_stranger, may_write_to
 from cms.models import AssuranceRequest, Entry, Kind
+from cms.open_data import open_entries
 from cms.tokens import hash_of, new_token
 
 VALID = timedelta(days=60)  # how long the link of a mail answers
@@ -29,7 +30,8 @@ AGAIN_AFTER = timedelta(days=30)  # between two mails about one entry
 AT_MOST = 3  # mails about one entry without an answer
 PRESSED_TWICE = timedelta(days=1)  # an editor who asks again within it is told that the contact was asked
 PER_MAIL = 30  # entries in one mail; the others of the same contact follow another day
-CONTACTS = 50  # addresses that one transaction writes to
+A_DAY = timedelta(hours=20)  # between two mails to one contact; the task runs several times a morning
+CONTACTS = 50  # addresses that are looked up in one go
 PER_RUN = 500  # entries asked about in one run
 SECONDS = 120.0
 SUBJECT = "Is your listing in the i-HOP directory still correct?"
@@ -49,19 +51,29 @@ def ask_contacts(*, at_most: int = PER_RUN, seconds: float = SECONDS) -> int:
     if not settings.SENDING_ARMED:
         return 0
     until = time.monotonic() + seconds
-    asked, after = 0, ""
-    while asked < at_most and time.monotonic() < until:
-        further = to_ask(timezone.now()).filter(contact__gt=after).order_by("contact")
-        contacts = list(further.values_list("contact", flat=True).distinct()[:CONTACTS])
-        if not contacts:
+    asked = tried = 0
+    for contact in _contacts():
+        if tried >= at_most or time.monotonic() >= until:
             break
-        asked += _ask(contacts, at_most - asked)
-        after = contacts[-1]
+        if not (address := _reachable(contact)):
+            continue
+        requests, message = _begin(contact, address, min(PER_MAIL, at_most - tried))
+        tried += len(requests)
+        if message is None:
+            continue
+        # Delivered here rather than behind our back, so that no row says “asked” of a mail that never left.
+        if deliver(message) or not may_write_to(address):
+            asked += len(requests)
+        else:
+            AssuranceRequest.objects.filter(pk__in=[one.pk for one in requests]).delete()
     return asked
 
 
 def to_ask(now: datetime) -> Any:
-    """Entries whose contacts are to be asked: due, still of use, not asked for 30 days, and not three times in vain."""
+    """Entries whose contacts are to be asked: due, still of use, not asked for 30 days, and not three times in vain.
+
+    Contacts who were asked about any of their entries within the day are left out.
+    """
     today = timezone.localdate(now)
     asked = AssuranceRequest.objects.filter(entry=OuterRef("pk"))
     answered_later = AssuranceRequest.objects.filter(
@@ -69,7 +81,10 @@ def to_ask(now: datetime) -> Any:
     )
     never = Value(date(2000, 1, 1))
     in_vain = asked.filter(~Exists(answered_later), asked_at__date__gt=Coalesce(OuterRef("assured_on"), never))
+    lately = AssuranceRequest.objects.filter(asked_at__gt=now - A_DAY).values("entry")
+    written_to = with_contact(Entry.objects.filter(pk__in=lately)).order_by().values("contact")
     return _askable().filter(
+        ~Q(contact__in=written_to),
         ~Exists(asked.filter(asked_at__gt=now - AGAIN_AFTER)),
         ~Exists(asked.filter(answered_at__isnull=False, done_at=None)),
         ~Exists(in_vain[AT_MOST - 1 :]),
@@ -90,8 +105,10 @@ def ask_now(*, entry: Entry, by: Any) -> None:
     now = timezone.now()
     if AssuranceRequest.objects.filter(entry=page, asked_at__gt=now - PRESSED_TWICE).exists():
         raise CannotAsk("The contact was asked within the last day: wait for the answer.")
-    if not _write([page], page.contact, now):
+    if not (address := _reachable(page.contact)):
         raise CannotAsk("This address is never mailed: ask by telephone, or give the entry another address.")
+    _, message = _write([page], address, now)
+    hand_over(message, to_stranger=True)
     log(page, ASKED, user=by)
 
 
@@ -124,33 +141,49 @@ def answer(*, asked: AssuranceRequest, choice: str, text: str = "") -> None:
 
 
 def _askable() -> Any:
-    """Live entries that have a contact, but for case studies; a query set of Wagtail's, which has no types."""
-    return with_contact(Entry.objects.live().exclude(kind=Kind.CASE_STUDY)).exclude(contact="")
+    """Open entries that have a contact, but for case studies; a query set of Wagtail's, which has no types."""
+    return with_contact(open_entries().exclude(kind=Kind.CASE_STUDY)).exclude(contact="")
 
 
-@transaction.atomic
-def _ask(contacts: Sequence[str], at_most: int) -> int:
-    """Ask these contacts about whatever is due. Each entry is locked first, so that two runs never ask twice."""
-    now = timezone.now()
-    due = to_ask(now).filter(contact__in=contacts).order_by("contact", "review_due", "pk")
-    pks = list(due.values_list("pk", flat=True)[:at_most])
-    list(Entry.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
-    entries = due.filter(pk__in=pks).specific()
-    return sum(
-        _write(list(group)[:PER_MAIL], contact, now) for contact, group in groupby(entries, lambda entry: entry.contact)
-    )
+def _contacts() -> Iterator[str]:
+    """Whoever is to be asked, each address once, in the order of the alphabet."""
+    after = ""
+    while True:
+        further = to_ask(timezone.now()).filter(contact__gt=after).order_by("contact")
+        found = list(further.values_list("contact", flat=True).distinct()[:CONTACTS])
+        if not found:
+            return
+        yield from found
+        after = found[-1]
 
 
-def _write(entries: Sequence[Any], contact: str, now: datetime) -> int:
-    """One mail about these entries; return their number, or 0 when the address may not be mailed."""
+def _reachable(contact: str) -> str:
+    """The address to write to; empty when it is none, or may not be mailed."""
     try:
         address = normalise_address(contact)
     except ValueError:
-        return 0
-    if not may_write_to(address):
-        return 0
+        return ""
+    return address if may_write_to(address) else ""
+
+
+@transaction.atomic(durable=True)
+def _begin(contact: str, address: str, at_most: int) -> tuple[list[AssuranceRequest], EmailMessage | None]:
+    """Note that a contact is asked about what is due, and return the mail to deliver after this is committed.
+
+    The entries are locked first and looked at again, so that two runs never ask twice; None if nothing is left.
+    """
+    now = timezone.now()
+    due = to_ask(now).filter(contact=contact).order_by("review_due", "pk")
+    pks = list(due.values_list("pk", flat=True)[:at_most])
+    list(Entry.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+    entries = list(due.filter(pk__in=pks).specific())
+    return _write(entries, address, now) if entries else ([], None)
+
+
+def _write(entries: Sequence[Any], address: str, now: datetime) -> tuple[list[AssuranceRequest], EmailMessage]:
+    """Note a mail about these entries, and return what was noted and the mail."""
     tokens = [new_token() for _ in entries]
-    AssuranceRequest.objects.bulk_create(
+    requests = AssuranceRequest.objects.bulk_create(
         AssuranceRequest(entry_id=entry.pk, token_hash=hashed, asked_at=now)
         for entry, (_, hashed) in zip(entries, tokens, strict=True)
     )
@@ -162,7 +195,7 @@ def _write(entries: Sequence[Any], contact: str, now: datetime) -> int:
         }
         for entry, (token, _) in zip(entries, tokens, strict=True)
     ]
-    send_to_stranger(
+    message = letter_to_stranger(
         address,
         SUBJECT,
         "cms/email/assurance_ask.txt",
@@ -171,4 +204,4 @@ def _write(entries: Sequence[Any], contact: str, now: datetime) -> int:
         days=VALID.days,
         team_email=settings.TEAM_EMAIL,
     )
-    return len(listings)
+    return requests, message

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from cms.feeds import LONG_AGO
 from cms.models import Event, Kind
+from cms.models.kinds import FIRST_YEAR, YEARS_AHEAD
 from cms.open_data import entry_address, open_entries, plain
 
 MAX_EVENTS = 500
@@ -18,6 +19,8 @@ ASK_AGAIN = timedelta(hours=12)
 
 def open_event(slug: str) -> Event | None:
     """The event at this address, past or to come, if everybody may know of it."""
+    if "\0" in slug:  # PostgreSQL takes it in no query
+        return None
     entry = open_entries().filter(kind=Kind.EVENT, slug=slug).first()
     return Event.objects.filter(pk=entry.pk).first() if entry else None
 
@@ -46,7 +49,7 @@ def calendar_of(events: Sequence[Event], *, name: str = "") -> bytes:
     for event in events:
         calendar.add_component(_component(event))
     if events:
-        years = [moment.year for event in events for moment in (event.starts_at, event.ends_at) if moment]
+        years = [_year(moment) for event in events for moment in (event.starts_at, event.ends_at) if moment]
         calendar.add_missing_timezones(date(min(years) - 1, 1, 1), date(max(years) + 2, 1, 1))
     content: bytes = calendar.to_ical()
     return content
@@ -69,6 +72,11 @@ def _component(event: Event) -> icalendar.Event:
     found.add("description", "\n".join(line for line in lines if line))
     found.add("url", entry_address(event))
     return found
+
+
+def _year(moment: datetime) -> int:
+    """The year, or the nearest for which the file says when clocks change: one odd event must not break the others."""
+    return min(max(moment.year, FIRST_YEAR), timezone.localdate().year + YEARS_AHEAD + 1)
 
 
 def _here(moment: datetime) -> datetime:

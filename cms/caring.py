@@ -95,7 +95,8 @@ def mark_checked(*, entry: Entry, by: Any = None) -> None:
     page = Entry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
     days = {"assured_on": today, "review_due": today + REVIEW_AFTER}
     Entry.objects.filter(pk=page.pk).update(**days)
-    for version in _versions_to_come(page):
+    # Locked before they are read: an editor who saves meanwhile would otherwise lose what was typed.
+    for version in _versions_to_come(page).order_by("pk").select_for_update():
         version.content |= {name: day.isoformat() for name, day in days.items()}
         Revision.objects.filter(pk=version.pk).update(content=version.content)
     log(page.specific_deferred, CHECKED, user=by)

@@ -145,8 +145,19 @@ class Results:
 
     @property
     def sorts(self) -> list[tuple[str, str]]:
-        """The orders to choose from: by relevance only where there are words."""
-        return [(value, label) for value, label in SORTS.items() if self.query or value != "relevance"]
+        """The orders to choose from, by relevance only where there are words. The usual one has no value: whoever does
+        not choose an order, and types words next, gets the best match first."""
+        usual = usual_sort(self.filters)
+        return [
+            ("" if value == usual else value, label)
+            for value, label in SORTS.items()
+            if self.query or value != "relevance"
+        ]
+
+    @property
+    def chosen_sort(self) -> str:
+        """The order as `sorts` has it."""
+        return "" if self.sort == usual_sort(self.filters) else self.sort
 
     @cached_property
     def facets(self) -> list[CountedFacet]:

@@ -21,7 +21,7 @@ def note_and_address(request: Any, response: Any) -> Any:
     """Note words that nothing holds, once for each search; and tell htmx the address people can share."""
     results: Results = response.context_data["results"]
     part = wants_part(request)
-    again = {"page", "sort"} & set(request.GET) if not part else request.htmx.trigger != FORM
+    again = any(request.GET.get(name) for name in ("page", "sort")) if not part else request.htmx.trigger != FORM
     if results.query and not results.counted.by_words and not again:
         note_fruitless(words=results.query, today=timezone.localdate())
     if part:

@@ -7,10 +7,14 @@ import tablib
 
 from cms.csv_files import csv_lines, safe_cell
 from cms.enquiry_totals import Totals
+from cms.open_data import plain
 
 
 def tables(totals: Totals) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
-    """Each table of the report: its title, its headings and its rows. Hidden cells stay hidden."""
+    """Each table of the report: its title, its headings and its rows. Hidden cells stay hidden.
+
+    Labels are made plain: a control character in a title would be refused by the writer of workbooks.
+    """
     for title, word, rows in (
         ("By month", "Month", totals.months),
         ("By sector", "Sector", totals.sectors),
@@ -18,12 +22,12 @@ def tables(totals: Totals) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
         ("By topic", "Topic", totals.topics),
         ("Most signposted", "Entry", totals.entries),
     ):
-        yield title, [word, "Enquiries"], [[label, count] for label, count in rows]
+        yield title, [word, "Enquiries"], [[plain(label), count] for label, count in rows]
     crossed: list[list[Any]] = [
-        [one.name, *(words if cell is None else cell for cell, words in zip(one.cells, one.words, strict=True))]
+        [plain(one.name), *(words if cell is None else cell for cell, words in zip(one.cells, one.words, strict=True))]
         for one in totals.crossing
     ]
-    yield "Sector and topic", ["Sector", *totals.topic_names], crossed
+    yield "Sector and topic", ["Sector", *map(plain, totals.topic_names)], crossed
 
 
 def csv_file(totals: Totals) -> Iterator[bytes]:

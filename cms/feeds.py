@@ -73,6 +73,8 @@ def of_kind(kind: str) -> Channel | None:
 
 def of_sector(slug: str) -> Channel | None:
     """The channel for one sector: its own entries and those for everyone; None if there is no such sector."""
+    if "\0" in slug:  # PostgreSQL takes it in no query
+        return None
     sector = Sector.objects.filter(slug=slug).first()
     if not sector:
         return None

@@ -1,5 +1,6 @@
 """Words that found nothing, for editors: what readers look for and we do not have. Words only, never by whom."""
 
+import re
 from datetime import date
 
 from django.db import transaction
@@ -9,13 +10,16 @@ from cms.models.care import FruitlessSearch
 
 LONGEST = 120
 MOST = 5000  # different words that are kept; beyond that, only known ones are counted
-MOST_DIGITS = 4  # five and more may be a telephone number, a date of birth, a prison number
+MOST_DIGITS = 4  # five and more may be a telephone number or a date of birth
+PRISON_NUMBER = re.compile(r"\b[a-z]\s?\d{4}\s?[a-z]{2}\b")
 
 
 def note_fruitless(*, words: str, today: date) -> bool:
     """Count one search for words that nothing holds. Returns whether it was: what might be about a person is not."""
     words = " ".join(words.lower().split())[:LONGEST].strip()
-    if not words or "@" in words or sum(letter.isdigit() for letter in words) > MOST_DIGITS:
+    if not words or "@" in words or PRISON_NUMBER.search(words):
+        return False
+    if sum(letter.isdigit() for letter in words) > MOST_DIGITS:
         return False
     if _count(words, today):
         return True

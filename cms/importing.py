@@ -24,6 +24,7 @@ from cms.openreferral.rows import csv_rows, is_csv, json_rows
 from cms.site import directory_page
 
 BATCH = 200  # rows whose entries are looked up in one go
+AHEAD = "The day it was last checked lies ahead: give the day on which somebody looked."
 OWN = "It is one of our own services: there is nothing to take over."
 UNDER_WAY = "An editor has changed our entry and not published it yet: publish or discard that, then import again."
 
@@ -103,6 +104,8 @@ def _look_up(identifiers: list[str]) -> _Known:
 
 
 def _take(listing: Listing, known: _Known, vocabulary: Vocabulary, *, publish: bool, dry_run: bool) -> Outcome:
+    if (checked := listing.fields.get("assured_on")) and checked > timezone.localdate():
+        raise RowError(AHEAD)
     service = known.services.get(listing.identifier)
     if service is None:
         if listing.identifier.lower() in known.own:
@@ -118,7 +121,7 @@ def _take(listing: Listing, known: _Known, vocabulary: Vocabulary, *, publish: b
     if not _differs(listing, current):
         return Outcome.UNCHANGED
     if not dry_run:
-        _write(lambda: _update(listing, current, vocabulary))
+        _write(lambda: _update(listing, service, vocabulary))
     return Outcome.CHANGED
 
 
@@ -141,27 +144,43 @@ def _create(listing: Listing, vocabulary: Vocabulary, *, publish: bool) -> None:
 
 
 def _update(listing: Listing, service: Service, vocabulary: Vocabulary) -> None:
-    """A new revision, published if the service is. A draft stays one: its editor decides."""
-    live = service.live
-    _fill(service, listing, vocabulary)
-    revision = service.save_revision(log_action=True)
-    if live:
+    """A new revision, published if the service is. A draft stays one: its editor decides.
+
+    `service` was read with its whole batch. It is read again under a lock, so that what an editor saved since then is
+    not written over; raises `RowError` if there is such work.
+    """
+    locked = Service.objects.select_for_update().filter(pk=service.pk).first()
+    if locked is None or locked.latest_revision_id != service.latest_revision_id:
+        raise RowError(UNDER_WAY)
+    current = locked if locked.live else locked.get_latest_revision_as_object()
+    _fill(current, listing, vocabulary)
+    revision = current.save_revision(log_action=True)
+    if locked.live:
         revision.publish()
 
 
 def _fill(service: Service, listing: Listing, vocabulary: Vocabulary) -> None:
-    checked = listing.fields.get("assured_on")
-    if checked != service.assured_on or service.pk is None:
-        service.review_due = min(checked or timezone.localdate(), date.max - REVIEW_AFTER) + REVIEW_AFTER
-    for name, value in listing.fields.items():
+    fields = _news(listing, service)
+    if "assured_on" in fields or service.pk is None:
+        service.review_due = fields.get("assured_on", timezone.localdate()) + REVIEW_AFTER
+    for name, value in fields.items():
         setattr(service, name, value)
     for name, slugs in listing.terms.items():
         getattr(service, name).set(vocabulary.objects(name, slugs))
 
 
+def _news(listing: Listing, service: Service) -> dict[str, Any]:
+    """The fields to take over: all that the source states, but its day of the last check only if ours is older."""
+    fields = dict(listing.fields)
+    checked: date | None = fields.pop("assured_on", None)
+    if checked and (service.assured_on is None or checked > service.assured_on):
+        fields["assured_on"] = checked
+    return fields
+
+
 def _differs(listing: Listing, service: Service) -> bool:
     """Whether the source says anything else than our entry."""
-    if any(getattr(service, name) != value for name, value in listing.fields.items()):
+    if any(getattr(service, name) != value for name, value in _news(listing, service).items()):
         return True
     return any({term.slug for term in getattr(service, name).all()} != slugs for name, slugs in listing.terms.items())
 

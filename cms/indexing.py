@@ -1,4 +1,5 @@
-"""Keeping the words that the search looks at: those of live entries, and of them what everybody may read."""
+"""Keeping the words that the search looks at: those of open entries (`cms/open_data.py`), and of them what everybody
+may read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,6 +12,7 @@ from wagtail.rich_text import get_text_for_indexing
 from cms.models.entry import Entry
 from cms.models.kinds import CaseStudy, Event, Funding, Policy, Research, Resource, Service, Training
 from cms.models.search import SearchFacets, SearchText, SearchWord
+from cms.open_data import open_entries
 from cms.words import as_words
 
 AT_ONCE = 500
@@ -24,11 +26,14 @@ KINDS: tuple[type[Entry], ...] = (Resource, Research, Policy, Service, CaseStudy
 def search_text(entry: Entry) -> SearchText:
     """The words of an entry, not saved. `entry` must be of its own kind, not the shared base.
 
-    Of a case study only its title, its summary and who published it: those stand on the page everybody sees.
+    Of a case study only its title, its summary and its regions: those stand on the page everybody sees. Who published
+    it does not, and may tell where an anonymous case comes from.
     """
     regions = " ".join(region.name for region in entry.regions.all())
     organisation, area, more = entry.publisher, regions, ""
-    if isinstance(entry, Service):
+    if isinstance(entry, CaseStudy):
+        organisation = ""
+    elif isinstance(entry, Service):
         area, more = f"{entry.area} {regions}", entry.who_it_helps
     elif isinstance(entry, Event):
         area = f"{entry.place} {'online ' if entry.online else ''}{regions}"
@@ -59,37 +64,36 @@ def search_facets(entry: Entry) -> SearchFacets:
 
 @transaction.atomic
 def index_entry(entry: Entry) -> None:
-    """Bring the search up to date with one entry and its terms as they are in memory. One that is not live is not
+    """Bring the search up to date with one entry and its terms as they are in memory. One that is not open is not
     found."""
-    if not entry.live:
+    if not entry.live or not open_entries().filter(pk=entry.pk).exists():
         _forget([entry.pk])
         return
     _save([search_text(entry if type(entry) in KINDS else entry.specific)], [search_facets(entry)])
 
 
 def index_entries(entries: QuerySet[Entry] | None = None, progress: Callable[[int], None] | None = None) -> int:
-    """Write what the search knows of these entries, or of all, anew; return how many are live. Safe at any time, and
+    """Write what the search knows of these entries, or of all, anew; return how many are open. Safe at any time, and
     repeatable.
 
     For all of them, words that no entry holds any more are taken out of the suggestions, too.
     """
     everything = entries is None
     ids = set(Entry.objects.values_list("pk", flat=True) if entries is None else entries.values_list("pk", flat=True))
-    live: set[int] = set()
+    opened = dict(open_entries().filter(pk__in=ids).values_list("pk", "kind"))
     for model in KINDS:
-        own = model.objects.live().filter(pk__in=list(ids)).values_list("pk", flat=True)
+        own = [pk for pk, kind in opened.items() if kind == model.KIND]
         for chunk in _chunks(sorted(own)):
             with transaction.atomic():
                 found = list(model.objects.live().filter(pk__in=chunk).prefetch_related(*TAXONOMIES))
                 _save([search_text(entry) for entry in found], [search_facets(entry) for entry in found])
-            live.update(chunk)
             if progress:
                 progress(len(chunk))
-    for chunk in _chunks(ids - live):
+    for chunk in _chunks(ids - opened.keys()):
         _forget(chunk)
     if everything:
         _forget_words()
-    return len(live)
+    return len(opened)
 
 
 def _save(texts: list[SearchText], facets: list[SearchFacets]) -> None:

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from wagtail.log_actions import log
-from wagtail.models import GroupApprovalTask, Page, TaskState, Workflow, WorkflowState, WorkflowTask
+from wagtail.models import GroupApprovalTask, Page, Revision, TaskState, Workflow, WorkflowState, WorkflowTask
 
 from cms.forms import ANONYMITY_NEEDED
-from cms.mail import send_to_stranger
 from cms.models import CaseStudy, Submission
 from cms.permissions import MODERATE
 from cms.plain_text import many_lines
+from cms.telling import tell_once_committed
 
 State = Submission.State
 WORKFLOW = "Submissions"
@@ -61,42 +60,33 @@ def published(*, entry: Page, by: Any = None) -> bool:
     submission = waiting.first()
     if not submission or not waiting.update(state=State.PUBLISHED, answered_at=timezone.now(), answered_by=by):
         return False
-    parts = entry.get_url_parts()
-    send_to_stranger(
-        submission.email,
-        f"Published: what you offered, {submission.reference}",
-        "cms/email/submission_published.txt",
-        submission=submission,
-        page=settings.SITE_URL + parts[2] if parts else "",
-    )
+    tell_once_committed(submission.pk)
     return True
 
 
 @transaction.atomic
 def refuse(*, submission: Submission, reason: str, by: Any) -> bool:
-    """Refuse what somebody offered, end its workflow, and tell them why. False when it has been answered already.
+    """Refuse what somebody offered, end its workflow and its schedule, and tell them why.
 
-    The draft stays as it is, unpublished, until the submission goes (`erasing.py`): an editor may think again. Raises
-    CannotRefuse when the reason is missing or too long.
+    False when it has been answered already. The draft stays as it is, unpublished, until the submission goes
+    (`erasing.py`): an editor may think again. Raises CannotRefuse when the reason is missing or too long.
     """
     reason = many_lines(reason)
     if not reason:
         raise CannotRefuse(REASON_NEEDED)
     if len(reason) > LONGEST_REASON:
         raise CannotRefuse(REASON_TOO_LONG)
+    # Before the submission, as whoever publishes does it: what is scheduled goes live either before this or not at all.
+    page = Page.objects.select_for_update(of=("self",)).filter(pk=submission.entry_id or 0).first()
     waiting = Submission.objects.filter(pk=submission.pk, state=State.WAITING)
     if not waiting.update(state=State.REFUSED, answered_at=timezone.now(), answered_by=by, reason=reason):
         return False
     if submission.entry and (state := _workflow_of(submission.entry)):
         state.cancel(user=by)
+    if page:
+        _unschedule(page, by)
     log(instance=submission, action="cms.refuse", user=by, data={"reference": submission.reference})
-    send_to_stranger(
-        submission.email,
-        f"About what you offered: {submission.reference}",
-        "cms/email/submission_refused.txt",
-        submission=submission,
-        reason=reason,
-    )
+    tell_once_committed(submission.pk)
     return True
 
 
@@ -125,6 +115,13 @@ def keep_back_unchecked(task_state: TaskState) -> None:
         latest = page.get_latest_revision_as_object()
         if not latest.anonymity_checked:
             raise PermissionDenied(ANONYMITY_NEEDED)
+
+
+def _unschedule(page: Page, by: Any) -> None:
+    """Take back what another editor approved with a day to go live. Wagtail writes it to the page's history."""
+    for revision in Revision.objects.for_instance(page).filter(approved_go_live_at__isnull=False):
+        revision.approved_go_live_at = None
+        revision.save(user=by, update_fields=["approved_go_live_at"])
 
 
 def _workflow_of(page: Page) -> WorkflowState | None:

@@ -1,8 +1,9 @@
 """What may leave the hub as data: which entries, which of their words, and under which addresses.
 
-Feeds, calendars, the JSON API, Open Referral, the sitemap and the metadata of pages all ask here, so that there is one
-place that decides. A case study leaves as its teaser: title, summary and terms, which public lists show as well; never
-its body, setting or what changed, not even for members, because these answers are the same for everybody.
+Feeds, calendars, the JSON API, Open Referral, the sitemap and the metadata of pages all ask here; so do the search's
+index, the front page, related entries, signposting and the mails to contacts: there is one place that decides. A case
+study leaves as its teaser: title, summary and terms, which public lists show as well; never its body, setting or
+what changed, not even for members, because these answers are the same for everybody.
 """
 
 import re
@@ -17,7 +18,7 @@ from django.utils.html import strip_tags
 from wagtail.models import Page, PageViewRestriction
 
 from cms.groups import MEMBERS_GROUP
-from cms.models import Entry, Kind
+from cms.models.entry import Entry, Kind
 from cms.plain_text import many_lines
 from cms.querysets import EntryQuerySet
 
@@ -35,7 +36,8 @@ _BLOCK = re.compile(r"<(?:/(?:p|h3|li|ul|ol)|br\s*/?)>", re.IGNORECASE)
 
 
 def open_entries() -> EntryQuerySet:
-    """Live entries that everybody may know of, case studies included: one query at once, none later.
+    """Live entries that everybody may know of, case studies included: one query at once, none later. Whoever reads
+    several lists at a time narrows one of these.
 
     Left out is what editors put behind page privacy, on the entry itself or on a page above it. That a case study is
     for members is known, and kept by showing no more than its teaser; one put away for others is left out too.

@@ -1,7 +1,8 @@
 """Documents of case studies are for members, like the case studies themselves (quality.md 11).
 
 They lie in a collection that only the Members group may read from; Wagtail's document view asks that before it serves
-one. Images need none of this: a case study has no place for one.
+one. One that lies elsewhere is for members all the same, unless a public page uses it too. Images need none of this: a
+case study has no place for one.
 """
 
 import re
@@ -70,15 +71,21 @@ def also_public(documents: Iterable[int]) -> set[int]:
     return {document for page, document in uses if page in public}
 
 
-def used_by_case_studies(document: int) -> bool:
-    """Whether a case study, published or not, uses this document."""
+def used_by_case_studies(documents: Iterable[int]) -> set[int]:
+    """Which of these documents a case study, published or not, uses. One query, by index."""
     uses = ReferenceIndex.objects.filter(
         to_content_type=ContentType.objects.get_for_model(get_document_model()),
-        to_object_id=str(document),
+        to_object_id__in=[str(pk) for pk in documents],
         content_type__app_label="cms",
         content_type__model="casestudy",
     )
-    return uses.exists()
+    return {int(pk) for pk in uses.values_list("to_object_id", flat=True)}
+
+
+def is_for_members(document: int) -> bool:
+    """Whether members alone may read a document, wherever it lies: a case study uses it, and no public page does."""
+    used = used_by_case_studies([document])
+    return bool(used) and not also_public(used)
 
 
 def keep_private(documents: Iterable[int]) -> int:

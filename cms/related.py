@@ -6,6 +6,8 @@ from django.db.models import Count
 
 from cms.glancing import Terms
 from cms.models.entry import Entry
+from cms.open_data import open_entries
+from cms.querysets import EntryQuerySet
 
 MOST = 4
 # So many of those that share most topics (or are newest, when there are none) are compared closely.
@@ -14,22 +16,23 @@ TOPIC, REGION, SECTOR, KIND, NATIONAL = 6, 4, 2, 2, 1
 
 
 def related_entries(entry: Entry, *, terms: Terms, today: date) -> list[Entry]:
-    """At most four live entries, best first, that are neither past nor due for checking, with sectors and regions.
+    """At most four open entries, best first, that are neither past nor due for checking, with sectors and regions.
 
-    Always the same for the same directory; four queries, however large it is.
+    Always the same for the same directory; five queries, however large it is.
     """
-    shared = _candidates(entry, terms)
+    opened = open_entries()
+    shared = _candidates(entry, terms, opened)
     ranked = sorted(
-        Entry.objects.filter(pk__in=shared).live().current(today).with_terms(),
+        opened.filter(pk__in=shared).current(today).with_terms(),
         key=lambda other: (-_closeness(entry, other, shared[other.pk], terms), -other.pk),
     )
     return ranked[:MOST]
 
 
-def _candidates(entry: Entry, terms: Terms) -> dict[int, int]:
+def _candidates(entry: Entry, terms: Terms, opened: EntryQuerySet) -> dict[int, int]:
     """How many topics each candidate shares, by its number: counted where the topics are, without the pages."""
     if not terms.topics:
-        newest = Entry.objects.live().filter(kind=entry.kind).exclude(pk=entry.pk).order_by("-pk")
+        newest = opened.filter(kind=entry.kind).exclude(pk=entry.pk).order_by("-pk")
         return dict.fromkeys(newest.values_list("pk", flat=True)[:CANDIDATES], 0)
     tagged = Entry.topics.through.objects.filter(topic__in=terms.topics).exclude(entry=entry.pk)
     counted = tagged.values_list("entry").annotate(shared=Count("pk"))

@@ -19,6 +19,8 @@ BATCH = 1000
 THIRTEEN_MONTHS = timedelta(days=395)
 # The rule runs once a day, so whatever is promised "within 30 days" is looked for after 29.
 UNCONFIRMED = timedelta(days=29)
+# Nobody who waited so long still waits; the desk shows what is open from its first day.
+UNANSWERED = timedelta(days=731)
 # Long enough to compare a year with the one before.
 ENQUIRIES = timedelta(days=1096)
 SEARCHES = timedelta(days=90)
@@ -50,7 +52,16 @@ def submissions_unconfirmed(before: datetime) -> Iterator[int]:
 
 def submissions(before: datetime) -> Iterator[int]:
     """Answered submissions: what was published stays, who offered it goes, and a draft that was refused with them."""
-    found = Submission.objects.filter(answered_at__lt=before).order_by("pk")
+    yield from _delete_offers(Submission.objects.filter(answered_at__lt=before))
+
+
+def submissions_unanswered(before: datetime) -> Iterator[int]:
+    """Submissions that wait for an editor in vain, with their drafts."""
+    yield from _delete_offers(Submission.objects.filter(state=Submission.State.WAITING, made_at__lt=before))
+
+
+def _delete_offers(offers: "QuerySet[Submission]") -> Iterator[int]:
+    found = offers.order_by("pk")
     while pks := list(found.values_list("pk", flat=True)[:BATCH]):
         delete_submissions(pks)
         yield len(pks)
@@ -59,6 +70,11 @@ def submissions(before: datetime) -> Iterator[int]:
 def messages(before: datetime) -> Iterator[int]:
     """Messages that were answered."""
     yield from delete_all(Message.objects.filter(answered_at__lt=before))
+
+
+def messages_unanswered(before: datetime) -> Iterator[int]:
+    """Messages that nobody answered."""
+    yield from delete_all(Message.objects.filter(answered_at=None, received_at__lt=before))
 
 
 def enquiries(before: datetime) -> Iterator[int]:
@@ -79,7 +95,9 @@ def fruitless_searches(before: datetime) -> Iterator[int]:
 RULES = (
     Rule("submissions_unconfirmed", UNCONFIRMED, submissions_unconfirmed),
     Rule("submissions", THIRTEEN_MONTHS, submissions),
+    Rule("submissions_unanswered", UNANSWERED, submissions_unanswered),
     Rule("messages", THIRTEEN_MONTHS, messages),
+    Rule("messages_unanswered", UNANSWERED, messages_unanswered),
     Rule("enquiries", ENQUIRIES, enquiries),
     Rule("assurance_requests", THIRTEEN_MONTHS, assurance_requests),
     Rule("fruitless_searches", SEARCHES, fruitless_searches),

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 
 from cms.models import Entry
+from cms.open_data import open_entries
 
 NAME = "signposting"  # in the session
 MOST = 20  # entries; nobody reads more
@@ -32,10 +33,10 @@ class Shortlist:
         return len(self.pks) >= MOST
 
     def add(self, pk: int) -> bool:
-        """Put a live entry at the end. False when the list is full or there is no such entry."""
+        """Put an open entry at the end. False when the list is full or there is no such entry."""
         if pk in self.pks:
             return True
-        if self.full or not Entry.objects.live().filter(pk=pk).exists():
+        if self.full or not open_entries().filter(pk=pk).exists():
             return False
         self.pks.append(pk)
         self._keep()
@@ -62,11 +63,12 @@ class Shortlist:
         self._keep()
 
     def entries(self) -> list[Entry]:
-        """The picked entries in their order, each with its kind's own facts. What was taken down since is left out.
+        """The picked entries in their order, each with its kind's own facts. What was taken down or
+        put behind page privacy since is left out.
 
-        At most one query for each kind and three more, however long the list.
+        At most one query for each kind and four more, however long the list.
         """
-        found = {entry.pk: entry for entry in Entry.objects.live().filter(pk__in=self.pks).specific()}
+        found = {entry.pk: entry for entry in open_entries().filter(pk__in=self.pks).specific()}
         return [found[pk] for pk in self.pks if pk in found]
 
     def _keep(self) -> None:

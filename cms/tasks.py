@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from cms import link_rounds, links
+from cms import link_rounds, links, scheduled, telling
 from cms.assuring import ask_contacts as ask
 from cms.models import CheckedLink
 
@@ -30,3 +30,11 @@ def check_links() -> None:
 def check_link(link_id: int) -> None:
     """Follow one link now, because an editor asked for it."""
     links.check(CheckedLink.objects.filter(pk=link_id).values_list("url", flat=True))
+
+
+@shared_task
+def keep_up() -> None:
+    """Publish and take down what an editor scheduled, and tell whom no mail could reach when they were answered."""
+    done, told = scheduled.run_due(), telling.tell_waiting()
+    if done.published or done.expired or told:
+        logger.info("%s pages published, %s taken down, %s people told", done.published, done.expired, told)

@@ -13,6 +13,7 @@ from wagtail.log_actions import LogActionRegistry, LogFormatter
 from wagtail.models import Page
 from wagtail.snippets.models import register_snippet
 
+from cms.bulk_publishing import leave_out_unready
 from cms.desk import care, enquiry_report, link_report, messages, searches, signposting, submissions
 from cms.desk.home import HubPanel
 from cms.desk.menu import hub_menu
@@ -66,3 +67,9 @@ def permissions() -> QuerySet[Permission]:
 @hooks.register("before_serve_page", order=-10)
 def serve_who_may_not_read(page: Page, request: HttpRequest, args: Any, kwargs: Any) -> HttpResponse | None:
     return refuse_or_tease(page, request)
+
+
+@hooks.register("before_bulk_action")
+def publish_what_is_ready(request: HttpRequest, action_type: str, objects: list[Page], action: Any) -> None:
+    if action_type == "publish":
+        leave_out_unready(request, objects, action)

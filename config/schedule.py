@@ -27,6 +27,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5-59/10"),
         "options": {"expires": 590},
     },
+    # Publishes and takes down pages on the day an editor chose, and sends what the mail provider did not take.
+    "keep_up": {"task": "cms.tasks.keep_up", "schedule": 300.0, "options": {"expires": 290}},
     # Asks contacts whether their entries are still right. It finds whoever is due in the database: a missed day is made
     # up on the next, and whatever one run has no time for is left for the run an hour later.
     "assurance": {

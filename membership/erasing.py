@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cms.erasing import forget_addresses
+from cms.addresses import address_hash
+from cms.erasing import Forgotten, forget_addresses
 from cms.models import CaseStudy
 from membership import held, journal
 from membership.letters import letter
@@ -76,6 +77,21 @@ def erase_all(users: Collection[User]) -> int:
     transaction.on_commit(lambda: journal.append(entries), robust=True)
     logger.info("accounts erased: %s", [user.pk for user in users])
     return len(users)
+
+
+@transaction.atomic
+def erase_stranger(address: str) -> Forgotten:
+    """Forget what somebody without an account offered or wrote to us, by their normalised address.
+
+    Leaves no suppression, since nobody asked not to be mailed: who offers something again is answered. The journal is
+    written before the commit: nothing else knows of it, and a failure to write must be seen while there is something
+    to erase. Raises OSError then.
+    """
+    forgotten = forget_addresses([address])
+    if forgotten.anything:
+        journal.append([journal.Entry(address_hash(address), journal.FORGOTTEN, timezone.now().isoformat())])
+        logger.info("somebody without an account was erased")
+    return forgotten
 
 
 @transaction.atomic

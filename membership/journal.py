@@ -22,11 +22,12 @@ from django.utils import timezone
 from membership.models import ConsentRecord, Suppression, User
 
 ACCOUNT = "account"  # the account with this hash was erased
+FORGOTTEN = "forgotten"  # what the owner of the address had written to us without having an account
 LIFTED = "lifted"  # the owner of the address confirmed again: it may be mailed
 LEFT, RETURNED = "left", "returned"  # the e-news, by whatever way
 SUPPRESSING = {LIFTED, *Suppression.Reason.values}
 LEAVING = {LEFT, RETURNED}
-REASONS = {ACCOUNT, *SUPPRESSING, *LEAVING}
+REASONS = {ACCOUNT, FORGOTTEN, *SUPPRESSING, *LEAVING}
 
 
 @dataclass(frozen=True)

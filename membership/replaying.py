@@ -6,6 +6,8 @@ from pathlib import Path
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from cms.addresses import address_hash
+from cms.erasing import find_addresses, forget_addresses
 from membership import erasing, journal
 from membership.ending import end_all
 from membership.models import ConsentRecord, Subscription, Suppression, User
@@ -23,6 +25,7 @@ class Replayed:
     ended: int
     erased: int
     refused: list[int]
+    forgotten: int = 0  # addresses, in what strangers offered or wrote
 
 
 def replay(path: Path | None = None) -> Replayed:
@@ -48,8 +51,21 @@ def replay(path: Path | None = None) -> Replayed:
             erased += erasing.erase(User(pk=pk), tell=False)
         except erasing.CannotErase:
             refused.append(pk)
+    forgotten = _forget(found)
     ended = _end(found)
-    return Replayed(len(found.entries), len(found.unreadable), suppressed, ended, erased, refused)
+    return Replayed(len(found.entries), len(found.unreadable), suppressed, ended, erased, refused, forgotten)
+
+
+def _forget(found: journal.Journal) -> int:
+    """Forget in the hub whoever was erased, with an account or without; return how many addresses that was."""
+    gone = found.last({journal.FORGOTTEN, Suppression.Reason.ERASED.value})
+    if not gone:
+        return 0
+    # By their last erasure: whoever has an account, even now, was erased before they made it, or above.
+    addresses = sorted(find_addresses(lambda address: one.moment if (one := gone.get(address_hash(address))) else None))
+    for start in range(0, len(addresses), BATCH):
+        forget_addresses(addresses[start : start + BATCH])
+    return len(addresses)
 
 
 def _end(found: journal.Journal) -> int:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cms.models import Entry
+from cms.open_data import open_entries
 from membership import saving
 from membership.models import Member
 
@@ -18,13 +19,13 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """Save or unsave an entry. A GET (whoever had to log in first) only leads to the entry."""
     member = own_member(request)
     from_account = request.POST.get("from") == "account"
-    page = Entry.objects.live().filter(pk=entry_id).first()
+    page = open_entries().filter(pk=entry_id).first()
     if request.method == "POST" and member and request.POST.get("act") == "unsave":
         # Also an entry that has been taken off the website in the meantime.
         if saving.forget_entry(member=member, entry=entry_id):
             messages.success(request, "It is no longer among your saved entries.")
         return redirect(reverse("account") + "#saved" if from_account or not page else _address(request, page))
-    page = page or get_object_or_404(Entry.objects.live(), pk=entry_id)
+    page = page or get_object_or_404(open_entries(), pk=entry_id)
     if request.method == "POST" and member:
         try:
             saving.save_entry(member=member, entry=page)

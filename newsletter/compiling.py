@@ -14,6 +14,7 @@ from django.utils import timezone
 from wagtail.log_actions import log
 
 from cms.models import Entry, Kind
+from cms.open_data import open_entries
 from cms.querysets import EntryQuerySet
 from membership.models import User
 from newsletter.models import ENewsPage, Issue, Item, NewsletterSettings
@@ -122,7 +123,8 @@ def announced_before(period: Period) -> EntryQuerySet:
     # An announcement that was taken back lies before the one that was carried: it is no news either.
     carried = Item.objects.filter(page=OuterRef("pk"), announcement__gte=OuterRef("announced"))
     entries = (
-        Entry.objects.published_before(period.cutoff)
+        open_entries()
+        .published_before(period.cutoff)
         .annotate(announced=announced)
         .filter(~Exists(carried), announced__lt=period.next.first_day)
         .order_by("-announced", "-pk")

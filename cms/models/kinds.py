@@ -30,6 +30,7 @@ POLICY_TYPES = [
     ("commissioning", "Commissioning intentions"),
 ]
 POLICY_STATES = [("in-force", "In force"), ("consultation", "Out for consultation"), ("draft", "Draft")]
+FIRST_YEAR, YEARS_AHEAD = 1970, 10  # when an event can be: from then on, and no further ahead
 DELIVERY_FORMS = [("in-person", "In person"), ("online", "Online"), ("blended", "Online and in person")]
 
 
@@ -241,6 +242,11 @@ class Event(Entry):
 
     def clean(self) -> None:
         super().clean()
+        last = timezone.localdate().year + YEARS_AHEAD
+        for name in ("starts_at", "ends_at"):
+            day = local_day(getattr(self, name))
+            known = day is None or FIRST_YEAR <= day.year <= last
+            require(known, name, f"Check the year: an event lies between {FIRST_YEAR} and {last}.")
         if self.starts_at and self.ends_at:
             require(self.ends_at >= self.starts_at, "ends_at", "The end lies before the start: correct one of them.")
 

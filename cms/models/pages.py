@@ -12,6 +12,7 @@ from wagtail.models import Page
 from cms.directory import search_directory
 from cms.directory_answers import note_and_address, wants_part
 from cms.models.entry import Entry, Kind
+from cms.open_data import open_entries
 
 # Words to try, shown below the search box; each finds something in a young directory too.
 TRIES = ["visits", "babies", "court", "school", "housing"]
@@ -30,13 +31,14 @@ class HomePage(Page):
 
     def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)
-        counts = dict(Entry.objects.live().values_list("kind").annotate(Count("pk")).order_by())
+        opened = open_entries()
+        counts = dict(opened.values_list("kind").annotate(Count("pk")).order_by())
         context["kinds"] = [(kind, counts.get(kind.value, 0)) for kind in Kind]
         today = timezone.localdate()
-        newest = list(Entry.objects.live().with_terms().order_by("-first_published_at", "-pk")[:5])
+        newest = list(opened.with_terms().order_by("-first_published_at", "-pk")[:5])
         context["newest"] = newest
         context["newest_title"] = "New this month" if _all_of_this_month(newest, today) else "New in the directory"
-        context["events"] = Entry.objects.upcoming(today).with_terms()[:4]
+        context["events"] = opened.upcoming(today).with_terms()[:4]
         context["tries"] = TRIES
         return context
 

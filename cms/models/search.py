@@ -7,8 +7,8 @@ from django.db import models
 class SearchText(models.Model):
     """A live entry's words, without markup. `0002_search` adds the full-text index of the database at hand.
 
-    A case study's body and the facts only members read are not in it: whoever can search could otherwise ask for a
-    member's words one by one.
+    A case study's body, its publisher and the facts only members read are not in it: whoever can search could
+    otherwise ask for a member's words one by one.
     """
 
     entry = models.OneToOneField("cms.Entry", primary_key=True, on_delete=models.CASCADE, related_name="search_text")

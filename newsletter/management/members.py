@@ -8,6 +8,8 @@ from membership.accounts import find_account
 from membership.models import User
 from newsletter.management.operator import Error, OperatorCommand
 
+NO_ACCOUNT = "There is no account with this address."
+
 
 class MemberCommand(OperatorCommand):
     """A command about one person, named by their address."""
@@ -20,5 +22,5 @@ class MemberCommand(OperatorCommand):
         """The account with the address given. Raises Error when there is none."""
         user = find_account(options["email"])
         if not user:
-            raise Error("There is no account with this address.")
+            raise Error(NO_ACCOUNT)
         return user

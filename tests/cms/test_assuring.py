@@ -107,7 +107,48 @@ class TestWhoIsAsked:
         monkeypatch.setattr(assuring, "PER_MAIL", 2)
         for _ in range(3):
             due(10, contact_email=DESK)
-        assert (ask(), ask(), ask()) == (2, 1, 0)
+        assert (ask(), ask()) == (2, 0)
+        with time_machine.travel(timezone.now() + timedelta(hours=22)):
+            assert (ask(), ask()) == (1, 0)
+
+    def test_a_contact_gets_one_mail_a_day_whatever_is_due(self, ask):
+        asked(due(10, kind=Kind.SERVICE, email="Desk@example.org"), days=0.5)
+        due(10, contact_email=DESK)
+        due(10, contact_email="other@example.org")
+        assert ask() == 1
+        assert [message.to for message in mail.outbox] == [["other@example.org"]]
+
+    def test_a_mail_has_left_when_its_row_says_so(self, settings):
+        settings.ACCOUNT_MAIL_BEHIND_ANSWER = True
+        due(10, contact_email=DESK)
+        assert assuring.ask_contacts() == 1
+        assert len(mail.outbox) == 1
+
+    def test_what_the_provider_refuses_counts_as_not_asked(self, ask, monkeypatch):
+        entry = due(10, contact_email=DESK)
+        due(10, contact_email="other@example.org")
+        monkeypatch.setattr(assuring, "deliver", lambda message: message.to != [DESK] and message.send() == 1)
+        assert ask() == 1
+        assert not AssuranceRequest.objects.filter(entry=entry).exists()
+        monkeypatch.undo()
+        assert ask() == 1
+        assert path(links()[-1])
+
+    def test_who_is_suppressed_at_the_last_moment_counts_as_asked(self, ask, monkeypatch):
+        def bounce(message):
+            Suppression.objects.create(address_hash=address_hash(DESK), reason=Suppression.Reason.BOUNCED)
+            return False
+
+        due(10, contact_email=DESK)
+        monkeypatch.setattr(assuring, "deliver", bounce)
+        assert (ask(), ask()) == (1, 0)
+
+    def test_suppressed_contacts_take_no_place_from_others(self, ask):
+        Suppression.objects.create(address_hash=address_hash("a@example.org"), reason=Suppression.Reason.BOUNCED)
+        for _ in range(3):
+            due(5, contact_email="a@example.org")
+        due(10, contact_email=DESK)
+        assert ask(at_most=2) == 1
 
     def test_a_run_is_bounded_and_the_next_goes_on(self, ask, monkeypatch):
         monkeypatch.setattr(assuring, "CONTACTS", 2)

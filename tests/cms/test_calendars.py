@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from wagtail.models import PageViewRestriction
 
 from cms.models import Event, Kind
@@ -136,6 +138,27 @@ def test_drafts_other_kinds_and_private_events_have_no_calendar(client):
     for slug in ("draft", "leaflet", "private", "nothing", "%00"):
         assert client.get(f"/calendar/{slug}.ics").status_code == 404
     assert b"VEVENT" not in client.get("/calendar/events.ics").content
+
+
+@pytest.mark.parametrize("year", [1, 1066, 9999])
+def test_an_event_in_an_odd_year_breaks_no_calendar(client, year):
+    page = entry(Kind.EVENT, slug="odd", starts_at=at(2026, 12, 4, 10))
+    entry(Kind.EVENT, title="Seminar", slug="seminar", starts_at=at(date.today().year + 1, 7, 1, 10))
+    end = datetime(year, 12, 31, 23, tzinfo=UTC)
+    Event.objects.filter(pk=page.pk).update(starts_at=min(end, page.starts_at), ends_at=end, expires_on="9999-12-31")
+    assert "Seminar" in [str(event["summary"]) for event in read(client).walk("VEVENT")]
+    (event,) = read(client, "/calendar/odd.ics").walk("VEVENT")
+    assert event.decoded("dtend").year == year
+
+
+@pytest.mark.parametrize("years", [-2000, -60, 11, 5000])
+@pytest.mark.parametrize("field", ["starts_at", "ends_at"])
+def test_an_odd_year_is_refused_with_one_sentence(field, years):
+    now = timezone.now()
+    with pytest.raises(ValidationError) as problem:
+        entry(Kind.EVENT, **{"starts_at": now, field: now.replace(year=now.year + years, day=1)})
+    (sentence,) = problem.value.message_dict[field]
+    assert sentence.startswith("Check the year: an event lies between 1970 and ")
 
 
 def test_nobody_writes_lines_of_their_own_into_it(client):

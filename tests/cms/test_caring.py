@@ -109,6 +109,16 @@ class TestMarking:
         caring.mark_checked(entry=entry)
         assert Entry.objects.get(pk=other.pk).get_latest_revision_as_object().assured_on is None
 
+    @pytest.mark.skipif(not connection.features.has_select_for_update, reason="the database locks no rows")
+    def test_versions_are_locked_before_they_are_read(self):
+        entry = due(-3)
+        entry.save_revision()
+        with CaptureQueriesContext(connection) as queries:
+            caring.mark_checked(entry=entry)
+        read = [one["sql"] for one in queries if ' FROM "wagtailcore_revision" ' in one["sql"]]
+        assert read
+        assert all("FOR UPDATE" in sql for sql in read)
+
     def test_what_was_said_is_dealt_with_once(self, superuser):
         answer = asked(due(1), answer=Answer.CHANGED)
         assert list(caring.open_answers()) == [answer]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from cms.enquiry_totals import NOT_KNOWN, Period, read_period, totals
-from cms.models import Enquiry, Topic
+from cms.models import Enquiry, Entry, Topic
 from tests.factories import UserFactory, entry, region, sector
 from tests.membership.staffing import adviser, officer
 
@@ -127,6 +127,16 @@ def test_files_hold_the_same_figures_and_no_formula(today):
     assert cell.value.startswith("'=HYPERLINK")
     assert cell.data_type == "s"
     assert ("Health", 3) in [tuple(row) for row in book["By sector"].iter_rows(values_only=True)]
+
+
+def test_control_characters_in_a_title_break_no_file(today):
+    page = entry(title="A line")
+    Entry.objects.filter(pk=page.pk).update(title="A\x07 line\x0b\ufffe")
+    enquiry(entries=[page])
+    browser = adviser()
+    book = load_workbook(io.BytesIO(browser.get(PAGE, {"export": "xlsx"}).content))
+    assert book["Most signposted"]["A2"].value == "A line"
+    assert "\r\nA line,1\r\n" in browser.get(PAGE, {"export": "csv"}).content.decode("utf-8-sig")
 
 
 def test_queries_do_not_grow_with_the_enquiries(today):

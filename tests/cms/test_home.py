@@ -12,6 +12,7 @@ from cms.models import Kind, StandardPage
 from cms.sample_content import load_pages
 from membership.models import User
 from tests import factories
+from tests.cms.privacy import put_away
 from tests.factories import entry
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +34,17 @@ def test_new_this_month_is_said_only_when_it_is_true(client):
         assert client.get("/").context["newest_title"] == "New this month"
         entry(published=timezone.make_aware(timezone.datetime(2026, 10, 31, 12)))
         assert client.get("/").context["newest_title"] == "New in the directory"
+
+
+def test_what_is_behind_page_privacy_is_neither_counted_nor_shown(client):
+    hidden, shown = entry(Kind.EVENT, title="Hidden"), entry(Kind.EVENT, title="Shown")
+    entry(Kind.CASE_STUDY, title="Teased")
+    put_away(hidden)
+    context = client.get("/").context
+    counts = {kind: number for kind, number in context["kinds"] if number}
+    assert counts == {Kind.EVENT: 1, Kind.CASE_STUDY: 1}
+    assert {page.title for page in context["newest"]} == {"Shown", "Teased"}
+    assert [page.pk for page in context["events"]] == [shown.pk]
 
 
 def test_newest_issue_is_shown_with_its_own_headlines(client, issue):

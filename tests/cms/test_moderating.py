@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.db import connection
@@ -11,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from wagtail.models import ModelLogEntry, PageLogEntry, Revision, Task, TaskState, Workflow, WorkflowState
 
-from cms import moderating
+from cms import moderating, scheduled, telling
 from cms.erasing import forget_addresses
-from cms.models import CaseStudy, CheckedLink, Entry, Kind, Message, Service, Submission
+from cms.models import AssuranceRequest, CaseStudy, CheckedLink, Entry, Kind, Message, Service, Submission
 from cms.retention import RULES
+from cms.tasks import keep_up
+from config.outbox import OutboxBackend
 from membership import erasing
 from membership.models import User
 from tests.cms.forms import entry_form
@@ -262,6 +265,89 @@ def test_draft_that_was_deleted_can_still_be_refused(desk):
     assert answered(one)[0] == State.REFUSED
 
 
+def test_refusing_takes_back_a_day_that_another_editor_chose(editor):
+    one = waiting()
+    page = one.entry.specific
+    page.go_live_at = timezone.now() + timedelta(days=2)
+    page.save_revision().publish(user=editor)
+    assert moderating.refuse(submission=one, reason="It is past.", by=editor)
+    with time_machine.travel(timezone.now() + timedelta(days=3)):
+        assert scheduled.run_due() == scheduled.Done(0, 0, 0)
+    assert not Entry.objects.get().live
+    assert PageLogEntry.objects.filter(action="wagtail.schedule.cancel", user=editor).count() == 1
+
+
+# --- Told once, and told at last -----------------------------------------------------------------
+
+
+class Down(OutboxBackend):
+    """A provider that refuses, or is lost after it took the mail."""
+
+    error: Exception = ConnectionRefusedError()
+
+    def send_messages(self, email_messages):
+        raise self.error
+
+
+class Lost(Down):
+    error = TimeoutError()
+
+
+@pytest.fixture
+def refuse_one(editor, django_capture_on_commit_callbacks):
+    def act(one):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert moderating.refuse(submission=one, reason="It is past.", by=editor)
+        one.refresh_from_db()
+
+    return act
+
+
+def test_answer_that_could_not_be_sent_is_sent_later_and_once(refuse_one, settings):
+    one, working = waiting(), settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = f"{__name__}.Down"
+    refuse_one(one)
+    assert one.told_at is None
+    assert telling.tell_waiting() == 0
+    settings.EMAIL_BACKEND = working
+    assert [telling.tell_waiting(), telling.tell_waiting(), telling.tell(one.pk)] == [1, 0, False]
+    (mail,) = mails("About what you offered")
+    assert "It is past." in mail.get_content()
+
+
+def test_published_answer_is_made_up_with_its_address(settings, django_capture_on_commit_callbacks):
+    one, working = waiting(), settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "tests.no_such_backend"
+    with django_capture_on_commit_callbacks(execute=True):
+        one.entry.specific.get_latest_revision().publish()
+    settings.EMAIL_BACKEND = working
+    keep_up()
+    assert "/directory/saturday-visits-bus/" in mails("Published")[0].get_content()
+
+
+def test_mail_that_may_have_arrived_is_not_sent_again(refuse_one, settings):
+    one, working = waiting(), settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = f"{__name__}.Lost"
+    refuse_one(one)
+    settings.EMAIL_BACKEND = working
+    assert one.told_at
+    assert telling.tell_waiting() == 0
+
+
+def test_nobody_is_told_after_a_week_nor_by_a_restored_copy_nor_against_their_will(refuse_one, settings):
+    settings.EMAIL_BACKEND, working = f"{__name__}.Down", settings.EMAIL_BACKEND
+    one = waiting()
+    refuse_one(one)
+    settings.EMAIL_BACKEND, settings.SENDING_ARMED = working, False
+    assert telling.tell_waiting() == 0
+    settings.SENDING_ARMED = True
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        assert telling.tell_waiting() == 0
+    subscription(one.email, suppressed=True)
+    assert telling.tell_waiting() == 0
+    assert not mails("About")
+
+
 # --- The workflow --------------------------------------------------------------------------------
 
 
@@ -463,3 +549,61 @@ def test_erasing_a_member_forgets_what_they_offered_and_discarding_a_sign_up_doe
     erasing.erase_all([user])
     assert not Submission.objects.exists()
     assert not Entry.objects.exists()
+
+
+def test_address_that_stands_only_in_a_draft_or_an_older_version_is_forgotten():
+    page = entry(Kind.SERVICE, contact_email="eve@example.org")
+    page.contact_email = "Sam@Example.org"
+    page.save_revision()
+    page.contact_email = "eve@example.org"
+    page.save_revision()
+    draft = entry(Kind.SERVICE, contact_email="")
+    draft.contact_email = "sam@example.org"
+    draft.save_revision()
+    gone = forget_addresses(["sam@example.org"])
+    assert gone.listings == 2
+    assert "sam@example.org" not in everything().lower()
+    Revision.objects.filter(object_id=str(draft.pk)).get().publish()
+    assert Service.objects.get(pk=draft.pk).contact_email == ""
+    assert Service.objects.get(pk=page.pk).contact_email == "eve@example.org"
+
+
+def test_what_a_contact_answered_is_forgotten_with_the_contact():
+    for number, address in enumerate(["sam@example.org", "eve@example.org"]):
+        AssuranceRequest.objects.create(
+            entry=entry(Kind.SERVICE, contact_email=address),
+            token_hash=str(number),
+            asked_at=timezone.now(),
+            answer="changed",
+            text=f"Signed {address}",
+        )
+    forget_addresses(["sam@example.org"])
+    assert [one.text for one in AssuranceRequest.objects.order_by("pk")] == ["", "Signed eve@example.org"]
+
+
+def test_logs_keep_neither_the_title_of_a_draft_nor_a_comment(desk, editor):
+    refused, published = waiting(title="A bus of Sam Sample"), waiting("resource")
+    desk.post(action(refused, "reject"), {"comment": "Sam Sample rang us."})
+    desk.post(action(published), {"comment": "Sam Sample is known to us."})
+    kept = waiting("event", email="eve@example.org")
+    desk.post(action(kept), {"comment": "Eve is known to us."})
+    forget_addresses(["sam@example.org"])
+    text = everything()
+    assert "Sam Sample rang" not in text
+    assert "Sam Sample is known" not in text
+    assert "A bus of Sam Sample" not in text
+    assert "Eve is known" in text
+    assert PageLogEntry.objects.filter(page=published.entry_id, action="wagtail.workflow.approve").exists()
+
+
+def test_what_nobody_answered_goes_after_two_years():
+    old, young = waiting(), waiting("event", email="eve@example.org")
+    Submission.objects.filter(pk=old.pk).update(made_at=timezone.now() - timedelta(days=732))
+    for number, days in enumerate([732, 700]):
+        received = timezone.now() - timedelta(days=days)
+        Message.objects.create(reference=f"M-{number}", text="?", received_at=received)
+    for rule in RULES:
+        list(rule.batches())
+    assert list(Submission.objects.all()) == [young]
+    assert list(Entry.objects.values_list("pk", flat=True)) == [young.entry_id]
+    assert [one.reference for one in Message.objects.all()] == ["M-1"]

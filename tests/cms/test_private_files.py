@@ -102,6 +102,41 @@ def test_document_cannot_be_put_back_among_the_public_ones(document, indexed_at_
     assert is_private(document)
 
 
+def add_to_collection(browser, collection, *documents):
+    ids = "&".join(f"id={document.pk}" for document in documents)
+    return browser.post(f"/admin/bulk/wagtaildocs/document/add_to_collection/?{ids}", {"collection": collection.pk})
+
+
+def test_adding_many_to_a_public_collection_leaves_those_of_case_studies_private(
+    document, client, superuser_client, indexed_at_once
+):
+    other = Document.objects.create(title="Other", file=ContentFile(b"%PDF-1.7 other", name="other.pdf"))
+    with indexed_at_once(execute=True):
+        entry(Kind.CASE_STUDY, document=document)
+    public = Collection.get_first_root_node().add_child(instance=Collection(name="Public"))
+    assert add_to_collection(superuser_client, public, document, other).status_code == 302
+    other.refresh_from_db()
+    assert other.collection == public
+    assert is_private(document)
+    assert statuses(document.url, client) == [302]
+
+
+def test_document_of_a_case_study_is_for_members_wherever_it_lies(
+    document, client, outsider_client, member_client, superuser_client, indexed_at_once
+):
+    with indexed_at_once(execute=True):
+        entry(Kind.CASE_STUDY, body=link_to(document))
+    Document.objects.update(collection=Collection.get_first_root_node())
+    assert statuses(document.url, client, outsider_client, member_client, superuser_client) == [302, 403, 200, 200]
+
+
+def test_document_that_a_public_page_uses_as_well_stays_public(document, client, indexed_at_once):
+    with indexed_at_once(execute=True):
+        entry(Kind.RESOURCE, document=document)
+        entry(Kind.CASE_STUDY, document=document, live=False)
+    assert statuses(document.url, client) == [200]
+
+
 @pytest.mark.parametrize("how", ["document", "body"])
 def test_case_study_with_a_public_document_is_not_published(document, client, indexed_at_once, how):
     with indexed_at_once(execute=True):

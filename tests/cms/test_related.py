@@ -10,6 +10,7 @@ from django.utils import timezone
 from cms.glancing import at_a_glance, read_terms
 from cms.models import Kind, Topic
 from cms.related import MOST, related_entries
+from tests.cms.privacy import put_away
 from tests.factories import entry
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,14 @@ def test_never_itself_a_draft_something_past_or_due_for_checking():
     assert titles(page) == []
 
 
+@pytest.mark.parametrize("topics", [["visits"], []], ids=["by topic", "newest"])
+def test_never_what_is_behind_page_privacy(topics):
+    page = tagged(*topics)
+    put_away(tagged(*topics, title="Hidden"))
+    tagged(*topics, title="Open")
+    assert titles(page) == ["Open"]
+
+
 def test_entry_without_topics_leads_to_the_newest_of_its_kind():
     page = entry(Kind.POLICY)
     entry(Kind.POLICY, title="First")
@@ -78,7 +87,7 @@ def test_queries_and_answers_stay_the_same_as_the_directory_grows():
     for number in range(70):
         tagged("visits", title=f"Late {number}", regions=["london"])
     many, found = look()
-    assert many == few == 4
+    assert many == few == 5
     assert len(found) == MOST
     assert look()[1] == found
 

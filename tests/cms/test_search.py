@@ -8,11 +8,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
+from wagtail.models import Page, PageViewRestriction
 
 from cms.directory import read_filters, search_directory
-from cms.models import AgeGroup, Entry, Kind, Region, SearchText, Sector, Topic
+from cms.groups import MEMBERS_GROUP
+from cms.indexing import index_entries
+from cms.models import AgeGroup, DirectoryPage, Entry, Kind, Region, SearchFacets, SearchText, Sector, Topic
 from cms.sample_content import make_entries
+from cms.site import directory_page, home_page
+from tests.cms.privacy import put_away
 from tests.factories import entry
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +166,98 @@ def test_index_is_made_anew():
     Entry.objects.filter(pk=page.pk).update(live=False)
     call_command("index_entries", verbosity=0)
     assert titles() == []
+
+
+# --- Page privacy --------------------------------------------------------------------------------
+
+
+def indexed():
+    held = set(SearchText.objects.values_list("entry__title", flat=True))
+    assert held == set(SearchFacets.objects.values_list("entry__title", flat=True))
+    return held
+
+
+@pytest.mark.parametrize("groups", [[], ["Trustees"], [MEMBERS_GROUP]], ids=["login", "group", "members"])
+def test_what_is_put_behind_page_privacy_is_not_found_until_it_is_taken_out(groups):
+    page = entry(title="Hidden visits")
+    entry(title="Open visits")
+    restriction = put_away(page, *groups)
+    assert titles(q="visits") == titles() == ["Open visits"]
+    assert counts("kind") == {"resource": 1}
+    assert indexed() == {"Open visits"}
+    page.title = "Hidden visits, published again"
+    page.save_revision().publish()
+    index_entries()
+    assert indexed() == {"Open visits"}
+    restriction.delete()
+    assert indexed() == {"Open visits", "Hidden visits, published again"}
+
+
+def test_privacy_form_hides_and_shows(superuser_client):
+    page = entry(title="Visits")
+    address = reverse("wagtailadmin_pages:set_privacy", args=[page.pk])
+    superuser_client.post(address, {"restriction_type": "password", "password": "a word", "groups": []})
+    assert titles() == []
+    superuser_client.post(address, {"restriction_type": "none"})
+    assert titles() == ["Visits"]
+
+
+def test_all_of_a_directory_behind_page_privacy_is_not_found():
+    entry(title="Visits")
+    entry(Kind.CASE_STUDY, title="A nursery")
+    put_away(directory_page())
+    assert indexed() == set()
+    PageViewRestriction.objects.filter(page=directory_page()).delete()
+    assert indexed() == {"Visits", "A nursery"}
+
+
+def test_case_study_keeps_its_teaser_unless_it_is_kept_for_others():
+    page = entry(Kind.CASE_STUDY, title="A nursery")
+    copy = page.copy(update_attrs={"slug": "copy", "title": "A copy"})
+    assert indexed() == {"A nursery", "A copy"}
+    put_away(copy, "Trustees")
+    assert indexed() == {"A nursery"}
+    restriction = page.view_restrictions.get()
+    groups = list(restriction.groups.all())
+    restriction.groups.clear()
+    assert indexed() == set()
+    restriction.groups.set(groups)
+    assert indexed() == {"A nursery"}
+
+
+def test_entry_that_moves_below_a_private_page_is_not_found():
+    page = entry(title="Visits")
+    private = home_page().add_child(instance=DirectoryPage(title="For staff", slug="staff"))
+    put_away(private)
+    page.move(private, pos="last-child")
+    assert indexed() == set()
+    Entry.objects.get(pk=page.pk).move(directory_page(), pos="last-child")
+    assert indexed() == {"Visits"}
+
+
+def test_private_entry_can_be_deleted():
+    page = entry()
+    put_away(page)
+    page.delete()
+    with connection.cursor():
+        connection.check_constraints()
+    assert not SearchText.objects.exists()
+
+
+def test_making_the_index_anew_asks_as_often_however_many_are_private():
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            index_entries()
+        return len(captured)
+
+    for kind in (Kind.SERVICE, Kind.CASE_STUDY, Kind.SERVICE):
+        last = entry(kind)
+    put_away(last)
+    few = queries()
+    for _ in range(5):
+        entry(Kind.CASE_STUDY)
+        put_away(entry(Kind.SERVICE))
+    assert queries() == few
 
 
 # --- Facets --------------------------------------------------------------------------------------
@@ -403,3 +501,32 @@ def test_a_search_takes_few_queries_whatever_there_is(client):
     make_entries(200)
     assert queries() == few
     assert max(few) <= 12
+
+
+# --- What readers of the hub must not find, and how they choose an order ---------------------------
+
+
+def test_publisher_of_a_case_study_is_not_found(client):
+    entry(Kind.CASE_STUDY, title="A nursery asks", publisher="Hushed Priory")
+    assert titles(q="nursery asks") == ["A nursery asks"]
+    assert titles(q="hushed priory") == []
+
+
+@pytest.mark.parametrize("way", ["plain page", "alias"])
+def test_unpublished_as_a_plain_page_is_not_found(way):
+    page = entry(title="Zeta workshop")
+    if way == "alias":
+        page.create_alias(update_slug="zeta-alias", parent=directory_page())
+    Page.objects.get(pk=page.pk).unpublish()
+    assert search_directory({"q": "zeta"}).total == 0
+    assert not SearchText.objects.exists()
+
+
+def test_words_typed_into_the_whole_list_are_ranked(client):
+    """The order nobody chose has no value in the form, and so is not asked for by the next search."""
+    entry(title="Babies in prison")
+    entry(title="Something new", body="<p>Also for babies.</p>")
+    chosen = search_directory({}).sorts[0]
+    assert chosen == ("", "Newest first")
+    assert titles(q="babies", sort="") == ["Babies in prison", "Something new"]
+    assert titles(q="babies", sort="newest") == ["Something new", "Babies in prison"]

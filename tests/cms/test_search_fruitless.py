@@ -49,7 +49,9 @@ def test_words_that_other_choices_rule_out_are_not_in_vain(client):
     assert kept() == {}
 
 
-@pytest.mark.parametrize("words", ["sam@example.org", "sam 0191 498 0123", "a1b2c3d4e5", " ", ""])
+@pytest.mark.parametrize(
+    "words", ["john smith A1234BC hmp durham", "a1234bc", "sam@example.org", "sam 0191 498 0123", "a1b2c3d4e5", " ", ""]
+)
 def test_what_may_be_about_a_person_is_not_kept(words):
     assert not note_fruitless(words=words, today=DAY)
     assert kept() == {}

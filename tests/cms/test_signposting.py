@@ -15,6 +15,7 @@ from cms.models import Enquiry, Kind, Topic
 from cms.shortlist import MOST
 from cms.signposting import SUBJECT
 from membership.models import Suppression
+from tests.cms.privacy import put_away
 from tests.factories import entry, region, sector
 from tests.membership.staffing import adviser, browser
 
@@ -68,6 +69,15 @@ def titles(browser_):
 
 
 # --- Finding and picking ------------------------------------------------------------------------
+
+
+def test_what_is_behind_page_privacy_is_neither_picked_nor_kept(desk, service):
+    other = entry(title="Hidden before it was picked")
+    put_away(other)
+    pick(desk, service, other)
+    assert titles(desk) == [service.title]
+    put_away(service)
+    assert titles(desk) == []
 
 
 def test_words_and_facets_find_live_entries(desk, service):

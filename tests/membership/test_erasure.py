@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from wagtail.models import ModelLogEntry
 
 from cms.addresses import address_hash
 from cms.groups import MEMBERS_GROUP
-from cms.models import Kind
+from cms.models import Kind, Message, Submission
 from membership import erasing, services
 from membership.models import (
     Complaint,
@@ -30,11 +31,13 @@ from membership.models import (
     Suppression,
     User,
 )
+from membership.replaying import replay
 from newsletter import ledger
 from newsletter.models import AgedToken, Delivery, Hit, ProviderEvent
 from newsletter.sending import drain
 from newsletter.tokens import delivery_token
 from tests import factories
+from tests.cms.offers import waiting
 from tests.newsletter.fakes import RecordingTransport, open_mailing
 
 pytestmark = pytest.mark.django_db
@@ -247,6 +250,73 @@ def test_command_erases_and_says_so(sam, mailoutbox):
     assert not Member.objects.exists()
     with pytest.raises(CommandError):
         call_command("erase_member", "sam@example.org")
+
+
+def written(address="pat@example.org"):
+    """Somebody without an account: an offer, a message and a listing they confirm."""
+    waiting(email=address)
+    Message.objects.create(
+        reference=f"M-{Message.objects.count()}", email=address, text="Hello", received_at=timezone.now()
+    )
+    return factories.entry(Kind.SERVICE, contact_email=address)
+
+
+def command(address):
+    out = StringIO()
+    call_command("erase_member", address, "--json", stdout=out)
+    return json.loads(out.getvalue().strip().splitlines()[-1])
+
+
+def test_command_erases_somebody_without_an_account(db, own_journal):
+    written()
+    written("eve@example.org")
+    out = StringIO()
+    assert "pat@example.org" in everything()
+    done = command(" Pat@Example.org ")
+    assert done == {"account": None, "erased": True, "submissions": 1, "messages": 1, "listings": 1}
+    assert "pat@example.org" not in everything()
+    assert "eve@example.org" in everything()
+    assert not Suppression.objects.exists(), "nobody asked not to be mailed"
+    (line,) = [json.loads(one) for one in own_journal.read_text().splitlines()]
+    assert (line["hash"], line["reason"]) == (address_hash("pat@example.org"), "forgotten")
+    with pytest.raises(CommandError, match="There is no account with this address"):
+        call_command("erase_member", "pat@example.org", stdout=out)
+
+
+def test_nothing_is_erased_when_the_journal_cannot_be_written(db, settings):
+    written()
+    settings.ERASURE_JOURNAL = "/proc/no/such/place.jsonl"
+    with pytest.raises(CommandError, match="journal"):
+        command("pat@example.org")
+    assert Submission.objects.exists()
+
+
+def test_restored_backup_forgets_whoever_had_no_account(db):
+    written()
+    command("pat@example.org")
+    written()
+    written("eve@example.org")
+    before = timezone.now() - timedelta(days=2)
+    Submission.objects.update(made_at=before)
+    assert replay().forgotten == 1
+    assert "pat@example.org" not in everything()
+    assert Submission.objects.get().email == "eve@example.org"
+    assert replay().forgotten == 0
+
+
+def test_restored_backup_forgets_what_an_erased_member_had_offered_before_they_joined(sam, erase):
+    erase(sam)
+    factories.entry(Kind.SERVICE, contact_email="Sam@example.org")
+    assert replay().forgotten == 1
+    assert "sam@example.org" not in everything().lower()
+
+
+def test_whoever_wrote_again_after_their_erasure_is_kept(db):
+    written()
+    command("pat@example.org")
+    waiting(email="pat@example.org")
+    assert replay().forgotten == 0
+    assert Submission.objects.exists()
 
 
 # --- During a send -------------------------------------------------------------------------------

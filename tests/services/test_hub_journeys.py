@@ -62,6 +62,30 @@ def test_search_and_narrow_with_the_keyboard_alone(site: Site, page: Page) -> No
     assert 0 < results(page) < before
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_choosing_keeps_the_reader_where_they_are(site: Site, browser: Browser, width: int) -> None:
+    """The list is renewed below: neither the focus nor the page may jump."""
+    page = browser.new_context(viewport={"width": width, "height": 700}).new_page()
+    page.goto(f"{site.address}/directory/")
+    if width < 960:
+        page.locator("#narrow > summary").click()
+    choice = page.locator("#region-london")
+    choice.scroll_into_view_if_needed()
+    before = choice.bounding_box()
+    choice.press("Space")
+    expect(page).to_have_url(re.compile("region=london"))
+    expect(page.locator("#found")).to_contain_text(re.compile(r"\d"))
+    expect(choice).to_be_focused()
+    after = choice.bounding_box()
+    assert before
+    assert after
+    assert abs(after["y"] - before["y"]) < 60, "the choice stays under the reader's hand"
+    if width < 960:
+        page.locator("#show-results").click()
+        expect(page.locator("#count")).to_be_focused()
+        expect(page.locator("#count")).to_be_in_viewport()
+
+
 def test_a_slip_of_the_pen_still_finds(site: Site, plain: Page) -> None:
     plain.goto(f"{site.address}/directory/?q=visitz")
     plain.get_by_role("main").get_by_role("link", name=re.compile("visit", re.IGNORECASE)).first.click()
@@ -91,7 +115,7 @@ def test_offer_with_the_keyboard_alone(site: Site, page: Page) -> None:
     page.goto(f"{site.address}/submit/resource/")
     assert tab_to(page, "main button[type=submit]")
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    expect(page.locator("main [role=alert]")).to_be_visible()
     assert tab_to(page, "main [role=alert] a")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.getAttribute('aria-invalid')") == "true"

@@ -25,7 +25,7 @@ class Command(OperatorCommand):
         done = replay(path)
         self.say(
             f"{done.entries} entries read: {done.erased} accounts erased, {done.suppressed} addresses suppressed, "
-            f"{done.ended} subscriptions ended."
+            f"{done.ended} subscriptions ended, {done.forgotten} addresses taken out of what was offered and written."
         )
         if done.unreadable:
             self.say(f"{done.unreadable} lines could not be read: compare {path} with its own copy.")
