@@ -38,6 +38,7 @@ def production_site(*demo: str, workers: int = 2) -> Iterator[str]:
             "ADDRESS_HASH_KEY": uuid.uuid4().hex * 2,
             "ALLOWED_HOSTS": "127.0.0.1",
             "SITE_URL": f"https://127.0.0.1:{port}",
+            "SECURE_SSL_REDIRECT": "false",  # whoever fetches robots.txt sends no such header as below
             "EMAIL_PROVIDER": "file",
             "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
             "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",

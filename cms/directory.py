@@ -189,7 +189,7 @@ def search_directory(params: Mapping[str, Any]) -> Results:
     these any number of times), sort, page.
 
     Unknown values are ignored and a page beyond the end shows the last, so that any address gives a clean page. Words
-    that no entry holds are replaced by the nearest ones that some do. Three queries; up to four more where nothing is
+    that no entry holds are replaced by the nearest ones that some do. Three queries; up to seven more where nothing is
     found.
     """
     terms = load_terms()

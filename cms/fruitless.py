@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from cms.models.care import FruitlessSearch
+from cms.words import understand_words
 
 LONGEST = 120
 MOST = 5000  # different words that are kept; beyond that, only known ones are counted
@@ -17,7 +18,9 @@ PRISON_NUMBER = re.compile(r"\b[a-z]\s?\d{4}\s?[a-z]{2}\b")
 def note_fruitless(*, words: str, today: date) -> bool:
     """Count one search for words that nothing holds. Returns whether it was: what might be about a person is not."""
     words = " ".join(words.lower().split())[:LONGEST].strip()
-    if not words or "@" in words or PRISON_NUMBER.search(words):
+    if all(part.unwanted for part in understand_words(words)):  # no words at all, or only -unwanted ones
+        return False
+    if "@" in words or PRISON_NUMBER.search(words):
         return False
     if sum(letter.isdigit() for letter in words) > MOST_DIGITS:
         return False

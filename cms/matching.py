@@ -22,7 +22,9 @@ class FoundRows:
 
 
 def found_rows(query: str) -> FoundRows:
-    """The statement for what somebody typed."""
+    """The statement for what somebody typed. Where there are no words to look for, it gives all entries."""
+    if not understand_words(query):
+        return FoundRows("SELECT entry_id, 0.0 AS rank FROM cms_searchtext", ())
     if connection.vendor == "sqlite":
         weights = ", ".join(map(str, WEIGHTS))
         sql = f"""SELECT rowid AS entry_id, -bm25(cms_searchindex, {weights}) AS rank
@@ -34,7 +36,7 @@ def found_rows(query: str) -> FoundRows:
 
 
 def for_index(query: str) -> str:
-    """What somebody typed, in the language of the index. Words that no entry can hold stand for no words at all."""
+    """What somebody typed, in the language of the index. Unwanted words only find nothing."""
     parts = understand_words(query)
     return for_fts5(parts) or '""' if connection.vendor == "sqlite" else for_tsquery(parts)
 
@@ -58,5 +60,8 @@ class _FoundBy(Func):
 
 
 def found_by(query: str) -> Q:
-    """The condition that an entry holds what somebody typed; for rows whose key is that of the entry."""
+    """The condition that an entry holds what somebody typed; for rows whose key is that of the entry. Always met where
+    there are no words to look for."""
+    if not understand_words(query):
+        return Q()
     return Q(_FoundBy(F("pk"), Value(for_index(query))))

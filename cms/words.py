@@ -7,13 +7,14 @@ from dataclasses import dataclass
 MOST_WORDS = 20  # of one search; nobody means more
 LONGEST_WORD = 60
 SHORTEST_BEGINNING = 3  # letters from which on the last word also stands for what begins with it
-# Words that say nothing, as PostgreSQL's English configuration knows them; SQLite knows none.
+# Words that say nothing: all those of PostgreSQL's English configuration (`english.stop`), since SQLite knows none.
 STOP_WORDS = frozenset(
-    """a about after again all am an and any are as at be been before being below between both but by can did do does
-    doing down during each few for from further had has have having he her here hers him his how i if in into is it its
-    just me more most my no nor not now of off on once only or other our out over own same she should so some such than
-    that the their them then there these they this those through to too under until up very was we were what when where
-    which while who whom why will with you your""".split()  # noqa: SIM905  read as prose
+    """a about above after again against all am an and any are as at be because been before being below between both but
+    by can did do does doing don down during each few for from further had has have having he her here hers herself him
+    himself his how i if in into is it its itself just me more most my myself no nor not now of off on once only or
+    other our ours ourselves out over own s same she should so some such t than that the their theirs them themselves
+    then there these they this those through to too under until up very was we were what when where which while who whom
+    why will with you your yours yourself yourselves""".split()  # noqa: SIM905  read as prose
 )
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")  # “children's” is one word
@@ -44,8 +45,8 @@ class Part:
 def understand_words(query: str) -> list[Part]:
     """What somebody typed: words, “words in quotation marks” that stand together, and -words that must not be there.
 
-    Anything else that a search engine might take for an operator is a word or nothing. A search of unwanted words only
-    asks for nothing.
+    Anything else that a search engine might take for an operator is a word or nothing. Words that say nothing are left
+    out, but for those among the words of a phrase; where there are no others, there are no parts.
     """
     query = query.replace("“", '"').replace("”", '"')
     parts: list[Part] = []
@@ -55,25 +56,33 @@ def understand_words(query: str) -> list[Part]:
         left -= len(words)
         if words:
             parts.append(Part(words, unwanted=bool(found["minus"])))
-    telling = [part for part in parts if len(part.words) > 1 or part.words[0] not in STOP_WORDS]
-    parts = telling if any(not part.unwanted for part in telling) else parts
-    return parts if any(not part.unwanted for part in parts) else []
+    return [part for part in parts if not STOP_WORDS.issuperset(part.words)]
+
+
+def as_typed(parts: list[Part]) -> str:
+    """The parts as somebody would type them: the reverse of `understand_words`."""
+    texts = [f'"{" ".join(part.words)}"' if len(part.words) > 1 else part.words[0] for part in parts]
+    return " ".join(f"-{text}" if part.unwanted else text for part, text in zip(parts, texts, strict=True))
 
 
 def for_fts5(parts: list[Part], *, beginnings: bool = True) -> str:
-    """The parts in the language of SQLite's FTS5, every word in quotation marks. Empty when there are none."""
+    """The parts in the language of SQLite's FTS5, every word in quotation marks. Empty when none is wanted."""
     wanted = [f'"{" ".join(part.words)}"' for part in parts if not part.unwanted]
     unwanted = [f'"{" ".join(part.words)}"' for part in parts if part.unwanted]
-    if wanted and beginnings and _is_beginning(parts):
+    if not wanted:
+        return ""
+    if beginnings and _is_beginning(parts):
         wanted[-1] += "*"
     asked = " AND ".join(wanted)
     return f"({asked}) NOT ({' OR '.join(unwanted)})" if unwanted else asked
 
 
 def for_tsquery(parts: list[Part], *, beginnings: bool = True) -> str:
-    """The parts in the language of PostgreSQL's `to_tsquery`. Empty when there are none."""
+    """The parts in the language of PostgreSQL's `to_tsquery`. Empty when none is wanted."""
+    if all(part.unwanted for part in parts):
+        return ""
     asked = [("!" if part.unwanted else "") + f"({' <-> '.join(part.words)})" for part in parts]
-    if asked and beginnings and _is_beginning(parts):
+    if beginnings and _is_beginning(parts):
         asked[-1] = f"({asked[-1]} | {parts[-1].words[0]}:*)"
     return " & ".join(asked)
 
