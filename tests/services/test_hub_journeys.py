@@ -17,6 +17,15 @@ OFFER = {
     "Your e-mail address": "sam.offers@example.org",
 }
 
+# In the order of the form, which is that of the Tab key.
+RESOURCE = {
+    "summary": "What happens on the day, for children of five to ten.",
+    "publisher": "Sample Trust",
+    "link": "https://example.org/leaflet",
+    "name": "Sam Sample",
+    "email": "sam.keys@example.org",
+}
+
 
 @pytest.fixture
 def plain(browser: Browser) -> Page:
@@ -111,7 +120,7 @@ def test_offer_a_service_without_javascript(site: Site, plain: Page) -> None:
 
 
 def test_offer_with_the_keyboard_alone(site: Site, page: Page) -> None:
-    """An empty form says what is missing, and each sentence leads to its field."""
+    """An empty form says what is missing, and each sentence leads to its field; then all of it, to the confirmation."""
     page.goto(f"{site.address}/submit/resource/")
     assert tab_to(page, "main button[type=submit]")
     page.keyboard.press("Enter")
@@ -122,7 +131,17 @@ def test_offer_with_the_keyboard_alone(site: Site, page: Page) -> None:
     described = page.evaluate("document.activeElement.getAttribute('aria-describedby')") or ""
     assert all(page.locator(f"#{part}").count() for part in described.split())
     page.keyboard.type("A leaflet on first visits")
-    assert page.evaluate("document.activeElement.value") == "A leaflet on first visits"
+    for field, words in RESOURCE.items():
+        assert tab_to(page, f"[name={field}]")
+        page.keyboard.type(words)
+    page.wait_for_timeout(3100)  # as above
+    assert tab_to(page, "main button[type=submit]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
+    page.goto(confirmation(site))
+    assert tab_to(page, "main button[type=submit]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_contain_text(re.compile("S-[A-Z0-9]{8}"))
 
 
 def confirmation(site: Site) -> str:
