@@ -6,7 +6,7 @@ from allauth.account.models import EmailAddress
 from allauth.account.signals import email_confirmed
 from django.apps import apps
 from django.contrib.auth.signals import user_logged_in
-from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -15,6 +15,7 @@ from cms.mail import writing_to_stranger
 from membership import services, sessions
 from membership.joining import lift_suppression
 from membership.models import Member, SavedSearch, Subscription, Suppression, User
+from membership.renaming import FACETS, rename_term
 from membership.staff import ensure_staff_groups
 
 
@@ -70,3 +71,19 @@ def login_began(request: HttpRequest, **kwargs: Any) -> None:
 @receiver(post_migrate, sender=apps.get_app_config("membership"))
 def prepare_installation(**kwargs: Any) -> None:
     ensure_staff_groups()
+
+
+def remember_slug(instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Note under which slug a term was known until now."""
+    known = type(instance).objects.filter(pk=instance.pk).values_list("slug", flat=True)
+    instance.known_as = None if raw or not instance.pk else known.first()
+
+
+def follow_slug(instance: Any, **kwargs: Any) -> None:
+    if instance.known_as and instance.known_as != instance.slug:
+        rename_term(facet=FACETS[type(instance)], old=instance.known_as, new=instance.slug)
+
+
+for taxonomy in FACETS:
+    pre_save.connect(remember_slug, sender=taxonomy)
+    post_save.connect(follow_slug, sender=taxonomy)

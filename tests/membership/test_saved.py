@@ -223,3 +223,34 @@ class TestAudiences:
             saving.switch_search(member=one.member, search=quiet.pk, in_news=True)
         with pytest.raises(ObjectDoesNotExist):
             SavedSearch.objects.get(member=one.member, query__contains="yyy", in_news=True)
+
+
+# --- Terms that get another slug ------------------------------------------------------------------
+
+
+def kept_queries(member):
+    return sorted(member.saved_searches.values_list("query", flat=True))
+
+
+@pytest.mark.django_db
+def test_saved_searches_follow_a_term_that_gets_another_slug():
+    member = factories.subscription().member
+    for address in ("q=visits&sector=health&sector=schools", "sector=health", "region=london"):
+        saving.save_search(member=member, address=address, in_news=False)
+    health = factories.sector("health")
+    health.slug = "a-nhs"
+    health.save()
+    assert kept_queries(member) == ["q=visits&sector=a-nhs&sector=schools", "region=london", "sector=a-nhs"]
+    assert all(saving.understand(query).canonical == query for query in kept_queries(member))
+
+
+@pytest.mark.django_db
+def test_a_search_that_a_member_has_already_is_not_kept_twice():
+    member = factories.subscription().member
+    factories.sector("schools").delete()
+    saving.save_search(member=member, address="sector=health", in_news=False)
+    SavedSearch.objects.create(member=member, query="sector=schools", title="Schools")
+    health = factories.sector("health")
+    health.slug = "schools"
+    health.save()
+    assert kept_queries(member) == ["sector=schools"]
