@@ -55,7 +55,8 @@ def hand_over(message: EmailMessage, *, to_stranger: bool = False) -> None:
 
     Whoever has an account gets what they ask for, such as a code to log in, whatever stands on the suppression list.
     """
-    if to_stranger and not may_write_to(message.to[0]):
+    allowed = may_write_to(message.to[0])  # asked of everybody: what an answer costs must not tell who has an account
+    if to_stranger and not allowed:
         return
     after_commit(lambda: _deliver(message))
 
