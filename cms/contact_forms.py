@@ -2,7 +2,7 @@
 
 from django import forms
 
-from cms.submission_fields import Address, Line, Text
+from cms.submission_fields import Address, LeftEmpty, Line, Text
 
 
 class ContactForm(forms.Form):
@@ -24,14 +24,4 @@ class ContactForm(forms.Form):
         error_messages={"required": "Write your message, and press the button again."},
         widget=forms.Textarea(attrs={"rows": 8}),
     )
-    # Programs fill in every field they find. People neither see it nor reach it with the keyboard.
-    website = forms.CharField(
-        required=False,
-        label="Leave this field empty",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"}),
-    )
-
-    def clean_website(self) -> str:
-        if self.cleaned_data["website"]:
-            raise forms.ValidationError("Please empty this field and send the form again.")
-        return ""
+    website = LeftEmpty()

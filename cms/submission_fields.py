@@ -37,6 +37,19 @@ class Line(forms.CharField):
         return one_line(text)
 
 
+class LeftEmpty(forms.CharField):
+    """A field that people neither see nor reach with the keyboard: programs fill in every one they find."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"})
+        super().__init__(**{"required": False, "label": "Leave this field empty", "widget": widget, **kwargs})
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if value:
+            raise ValidationError("Please empty this field and send the form again.")
+
+
 class Text(Line):
     """Plain text of many lines."""
 

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from cms.submission_fields import LeftEmpty
 from membership.fields import AddressField
 
 WORD = "erase"
@@ -35,14 +36,4 @@ class ComplaintForm(forms.Form):
         help_text="Please do not name any child or family.",
         widget=forms.Textarea(attrs={"rows": 8}),
     )
-    # Programs fill in every field they find. People neither see it nor reach it with the keyboard.
-    website = forms.CharField(
-        required=False,
-        label="Leave this field empty",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"}),
-    )
-
-    def clean_website(self) -> str:
-        if self.cleaned_data["website"]:
-            raise forms.ValidationError("Please empty this field and send the form again.")
-        return ""
+    website = LeftEmpty()

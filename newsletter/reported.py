@@ -93,13 +93,6 @@ class Recorded:
     alarming: frozenset[int] = frozenset()
 
 
-def record_provider_event(**report: Any) -> ProviderEvent | None:
-    """Keep one report (the fields of `Reported`); return None when it is known already."""
-    one = Reported(**report)
-    recorded = record_provider_events([one])
-    return ProviderEvent.objects.get(natural_key=one.natural_key) if recorded.count else None
-
-
 @transaction.atomic
 def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     """Keep many reports, each once, and do what they ask for. All of it or nothing, in a fixed number of statements

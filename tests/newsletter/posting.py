@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.test import Client
 
-from newsletter.models import RawReport
+from newsletter.models import ProviderEvent, RawReport
 from newsletter.providers import PROVIDERS
+from newsletter.reported import Reported, record_provider_events
 
 PAYLOADS = Path(__file__).resolve().parents[1] / "payloads"
 KEY = "for-tests"
@@ -94,3 +95,10 @@ def _public() -> str:
         .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     return base64.b64encode(der).decode()
+
+
+def record_provider_event(**report: Any) -> ProviderEvent | None:
+    """Keep one report (the fields of `Reported`); return None when it is known already."""
+    one = Reported(**report)
+    recorded = record_provider_events([one])
+    return ProviderEvent.objects.get(natural_key=one.natural_key) if recorded.count else None

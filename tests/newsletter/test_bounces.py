@@ -7,9 +7,10 @@ import pytest
 from membership.models import Subscription, Suppression
 from newsletter.bounces import SOFT_FOR, SOFT_ISSUES, verdict
 from newsletter.models import Delivery, ProviderEvent
-from newsletter.reported import Reported, record_provider_event, record_provider_events
+from newsletter.reported import Reported, record_provider_events
 from tests import factories
 from tests.newsletter.fakes import open_mailing, send_by_hand
+from tests.newsletter.posting import record_provider_event
 
 BEGUN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MONTH = timedelta(days=31)

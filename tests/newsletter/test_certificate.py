@@ -17,10 +17,10 @@ from membership.erasing import erase_all
 from newsletter import ageing, ledger
 from newsletter.certificate import LISTED, certify, issue_certificate, issue_missing, list_unknown, verify
 from newsletter.models import CertificateRecord, Delivery, Edition, Issue, Mailing, ProviderEvent
-from newsletter.reported import record_provider_event
 from newsletter.site import APPROVERS_GROUP
 from tests import factories
 from tests.newsletter.fakes import crowd_of, open_mailing, set_mailing
+from tests.newsletter.posting import record_provider_event
 
 pytestmark = pytest.mark.django_db
 ENDS = ["sent", "sent", "sent", "failed", "skipped"]

@@ -15,9 +15,9 @@ from newsletter.editions import IssueEditions
 from newsletter.models import Delivery, Edition, Hit, Prepared
 from newsletter.reading import everything
 from newsletter.rehearsing import MOST, TEST_TOKEN, rehearse, staff_groups
-from newsletter.reported import record_provider_event
 from newsletter.sending import drain, start
 from tests import factories
+from tests.newsletter.posting import record_provider_event
 
 
 @pytest.fixture
