@@ -6,7 +6,7 @@ from django.db import transaction
 
 from membership.held import Row, Source, register
 from membership.models import Member
-from newsletter.models import AgedToken, Delivery, Hit, ProviderEvent
+from newsletter.models import AgedToken, Delivery, Departure, Hit, ProviderEvent
 
 
 def deliveries(member: Member) -> list[Row]:
@@ -59,9 +59,17 @@ def hits(member: Member) -> list[Row]:
             "issue": hit.delivery.issue.period,
             "what": hit.get_what_display(),
             "link": hit.link.url if hit.link else "",
+            "judged": hit.get_verdict_display() if hit.verdict else "not yet",
         }
         for hit in found.order_by("-at")
     ]
+
+
+def departures(member: Member) -> list[Row]:
+    if not member.pk:
+        return []
+    found = Departure.objects.filter(delivery__member=member).select_related("delivery__issue").order_by("-at")
+    return [{"time": one.at, "issue": one.delivery.issue.period} for one in found]
 
 
 def aged_tokens(member: Member) -> list[Row]:
@@ -79,6 +87,7 @@ def forget(members: Sequence[Member]) -> None:
     pks = [member.pk for member in members if member.pk]
     ProviderEvent.objects.filter(delivery__member__in=pks).delete()
     Hit.objects.filter(delivery__member__in=pks).delete()
+    Departure.objects.filter(delivery__member__in=pks).delete()
     Delivery.objects.filter(member__in=pks).update(member=None, message_id="")
 
 
@@ -87,6 +96,7 @@ def register_all() -> None:
         Source("deliveries", "What we sent you", deliveries, forget),
         Source("provider_events", "What our mail provider reported", provider_events),
         Source("hits", "What you opened and followed", hits),
+        Source("departures", "Mails by whose link you left", departures),
         Source("aged_tokens", "Links of old mail", aged_tokens),
     ):
         register(source)

@@ -57,22 +57,83 @@ class ProviderEvent(models.Model):
 
 
 class Hit(models.Model):
-    """One open or click of a member who agreed to have that measured. Raw: machines are not yet told apart."""
+    """One open or click of a member who agreed to have that measured, and whether a person or a machine made it.
+
+    A hit is judged when its window has closed (`judging.py`); until then its verdict is empty. Nothing of the visitor
+    is kept: the agent is read when the hit comes and only its signal stays, and of the network 16 bits of a keyed
+    hash, enough to tell two networks apart, and too few to find one out; they go with the verdict (ADR 23).
+    """
 
     class What(models.TextChoices):
         OPEN = "open", "Open"
         CLICK = "click", "Click"
 
+    class Verdict(models.TextChoices):
+        HUMAN = "human", "A person"
+        MACHINE = "machine", "A machine"
+        UNKNOWN = "unknown", "Cannot be told"
+
+    class Signal(models.IntegerChoices):
+        """What spoke for a machine when the hit came; they add up."""
+
+        HEAD = 1, "Asked for the headers only"
+        ROBOT = 2, "Called itself a robot"
+        PREFETCH = 4, "Fetched ahead, before anybody looked"
+        PROVIDER = 8, "The mail provider says so"
+
     delivery = models.ForeignKey("newsletter.Delivery", on_delete=models.CASCADE, related_name="hits")
     what = models.CharField(max_length=5, choices=What.choices)
     link = models.ForeignKey("newsletter.Link", null=True, on_delete=models.CASCADE, related_name="hits")
     at = models.DateTimeField(default=timezone.now)
+    signals = models.PositiveSmallIntegerField(default=0)  # sum of `Signal`
+    network = models.PositiveIntegerField(null=True)  # 0 to 65535; none once judged, or when not known
+    verdict = models.CharField(max_length=7, choices=Verdict.choices, blank=True, default="")
+    reason = models.CharField(max_length=20, blank=True, default="")  # the rule that decided
+    rules = models.PositiveSmallIntegerField(null=True)  # the version of the rules
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(what="open", link=None) | models.Q(what="click", link__isnull=False),
                 name="hit_click_has_link",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(verdict="")
+                | (models.Q(verdict__in=["human", "machine", "unknown"]) & ~models.Q(reason="")),
+                name="hit_verdict_says_why",
+            ),
         ]
-        indexes = [models.Index(fields=["delivery", "what"], name="hit_by_delivery")]
+        indexes = [
+            models.Index(fields=["delivery", "what"], name="hit_by_delivery"),
+            # Partial: as small as what waits to be judged.
+            models.Index(fields=["at"], condition=models.Q(verdict=""), name="hit_not_judged"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Hit {self.pk} ({self.what})"
+
+
+class Departure(models.Model):
+    """That a member left the e-news by the link or the header of one mail: which issue they left with."""
+
+    delivery = models.OneToOneField(
+        "newsletter.Delivery", primary_key=True, on_delete=models.CASCADE, related_name="departure"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Departure by delivery {self.pk}"
+
+
+class LinkCount(models.Model):
+    """How often a link was followed on one day, by whomever: counted without knowing who (ADR 23)."""
+
+    link = models.ForeignKey("newsletter.Link", on_delete=models.CASCADE, related_name="counts")
+    day = models.DateField()
+    clicks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["link", "day"], name="link_count_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"Link {self.link_id} on {self.day}"

@@ -24,6 +24,9 @@ class Mailing(models.Model):
     frozen_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # Whether links of those who did not agree lead through `/l/<period>/<n>`, the same for all (ADR 23). Fixed when
+    # the issue is frozen.
+    counts_clicks = models.BooleanField(default=False)
     # Why it does not go on, in words for the operator: who paused or cancelled it, or what the circuit breaker saw.
     held_because = models.CharField(max_length=300, blank=True)
 

@@ -58,6 +58,19 @@ class NewsletterSettings(BaseGenericSetting):
         help_text="The home page warns when a sector has had nothing of its own for so many months.",
     )
 
+    counts_clicks = models.BooleanField(
+        "count how often links are followed, without knowing by whom",
+        default=False,
+        help_text="Links then lead through our site, by an address that is the same for every reader. Off: only "
+        "members who agreed have measured links.",
+    )
+    order_by_interest = models.BooleanField(
+        "order new items by what their sectors followed before",
+        default=False,
+        help_text="When an issue is compiled, entries of which the like was followed most by the sectors they are for "
+        "come first. Off: as usual. You can always reorder by hand.",
+    )
+
     panels = [
         MultiFieldPanel(
             [
@@ -67,8 +80,15 @@ class NewsletterSettings(BaseGenericSetting):
             heading="When",
         ),
         MultiFieldPanel(
-            [FieldPanel("items_per_edition"), FieldPanel("announce_since"), FieldPanel("quiet_months")], heading="What"
+            [
+                FieldPanel("items_per_edition"),
+                FieldPanel("announce_since"),
+                FieldPanel("quiet_months"),
+                FieldPanel("order_by_interest"),
+            ],
+            heading="What",
         ),
+        MultiFieldPanel([FieldPanel("counts_clicks")], heading="Measuring"),
         MultiFieldPanel([FieldPanel("sender"), FieldPanel("reply_to")], heading="From"),
         FieldPanel("told", widget=CheckboxSelectMultiple, heading="Who is told"),
     ]

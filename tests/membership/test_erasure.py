@@ -33,7 +33,7 @@ from membership.models import (
 )
 from membership.replaying import replay
 from newsletter import ledger
-from newsletter.models import AgedToken, Delivery, Hit, ProviderEvent
+from newsletter.models import AgedToken, Delivery, Departure, Hit, ProviderEvent
 from newsletter.sending import drain
 from newsletter.tokens import delivery_token
 from tests import factories
@@ -111,12 +111,14 @@ def test_counts_of_what_was_sent_stay(sam, erase):
         delivery=delivery, provider="p", event_type="delivered", happened_at=timezone.now(), natural_key="k"
     )
     Hit.objects.create(delivery=delivery, what=Hit.What.OPEN)
+    Departure.objects.create(delivery=delivery)
     AgedToken.objects.create(member=sam.member, token_hash="a" * 64)
     erase(sam)
     delivery.refresh_from_db()
     assert (delivery.member, delivery.state, delivery.message_id) == (None, "sent", "")
     assert not ProviderEvent.objects.exists()
     assert not Hit.objects.exists()
+    assert not Departure.objects.exists()
     assert not AgedToken.objects.exists()
     assert sum(Delivery.objects.filter(issue=issue).by_state().values()) == 2
 

@@ -18,7 +18,7 @@ from membership import held, services
 from membership.models import Complaint, ConsentRecord, Member, SavedEntry, SavedSearch
 from membership.models.consent import WORDING_VERSION
 from membership.wording import WORDINGS, words
-from newsletter.models import AgedToken, Delivery, Hit, Link, ProviderEvent
+from newsletter.models import AgedToken, Delivery, Departure, Hit, Link, ProviderEvent
 from tests import factories
 from tests.newsletter.fakes import open_mailing
 
@@ -60,6 +60,7 @@ def rich():
     )
     link = Link.objects.create(issue=issue, number=1, url="https://example.org/guide")
     Hit.objects.create(delivery=delivery, what=Hit.What.CLICK, link=link)
+    Departure.objects.create(delivery=delivery)
     AgedToken.objects.create(member=member, token_hash="a" * 64)
     return one
 
