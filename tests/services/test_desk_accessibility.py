@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.services.accessibility import violations
 from tests.services.conftest import Site
 from tests.services.test_browser import EDITOR, log_in
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 PAGES = [
     "/admin/",
     "/admin/e-news/",
@@ -43,17 +42,15 @@ OF_ISSUE = [
 def test_pages_of_the_desk_shut_nobody_out(site: Site, browser: Browser, scheme: str, width: int) -> None:
     page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}).new_page()
     log_in(page, site, EDITOR)
-    found = {}
+    found = []
     for path in [*PAGES, *(_issue(page, site) + part for part in OF_ISSUE)]:
         answer = page.goto(site.address + path)
         assert answer
         assert answer.ok, f"{path}: {answer.status}"
-        results = Axe().run(page, context="main", options=RULES)
-        if results.violations_count:
-            found[path] = results.generate_report()
+        found.append(violations(page, "main"))
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, f"{path} is {overflow} pixels too wide"
-    assert not found, "\n".join(found.values())
+    assert not any(found), "\n".join(found)
 
 
 def _issue(page: Page, site: Site) -> str:

@@ -47,6 +47,7 @@ def test_search_and_narrow_without_javascript(site: Site, plain: Page) -> None:
     expect(plain).to_have_url(re.compile("kind=service"))
     assert 0 < results(plain) < before
     plain.get_by_role("link", name=re.compile("^Remove kind")).first.click()
+    expect(plain).not_to_have_url(re.compile("kind=service"))
     assert results(plain) == before
 
 
