@@ -374,7 +374,7 @@ class Migration(migrations.Migration):
             name='Total',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dimension', models.CharField(choices=[('issue', 'The whole issue'), ('edition', 'Edition'), ('sector', 'Sector'), ('region', 'Region'), ('kind', 'Kind'), ('item', 'Item'), ('day', 'Day')], max_length=7)),
+                ('dimension', models.CharField(choices=[('issue', 'The whole issue'), ('edition', 'Edition'), ('sector', 'Sector'), ('region', 'Region'), ('kind', 'Kind'), ('item', 'Item'), ('day', 'Day'), ('sector_kind', 'Sector and kind'), ('sector_item', 'Sector and item'), ('engaged', 'Engagement')], max_length=11)),
                 ('key', models.CharField(blank=True, max_length=60)),
                 ('sent', models.PositiveIntegerField(default=0)),
                 ('delivered', models.PositiveIntegerField(default=0)),

@@ -31,9 +31,15 @@ class Total(models.Model):
         KIND = "kind", "Kind"  # key: the kind; the people who were sent an item of it
         ITEM = "item", "Item"  # key: the item's id; the people who were sent it
         DAY = "day", "Day"  # key: the day in London, such as 2026-11-05, on which the hits came
+        # What works for whom. Key: the sector's slug, a slash, and the kind or the item's id.
+        SECTOR_KIND = "sector_kind", "Sector and kind"
+        SECTOR_ITEM = "sector_item", "Sector and item"
+        # With the newest issue: members by how many of the latest issues they opened and followed (`engaging.py`).
+        # Key: that number, a slash, and the sector's slug; nothing after it for everybody.
+        ENGAGED = "engaged", "Engagement"
 
     issue = models.ForeignKey("newsletter.Issue", on_delete=models.CASCADE, related_name="totals")
-    dimension = models.CharField(max_length=7, choices=Dimension.choices)
+    dimension = models.CharField(max_length=11, choices=Dimension.choices)
     key = models.CharField(max_length=60, blank=True)
     # People.
     sent = models.PositiveIntegerField(default=0)
