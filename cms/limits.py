@@ -29,10 +29,15 @@ def key_here(request: HttpRequest, address: str) -> str:
 
 def place(request: HttpRequest) -> str:
     """Where a request comes from, as a keyed hash: enough to count with, useless to anybody else."""
+    return _keyed(client_address(request))
+
+
+def client_address(request: HttpRequest) -> str:
+    """The visitor's IP address, behind TRUSTED_PROXY_COUNT proxies; nothing when it cannot be told. Never keep it."""
     try:
-        return _keyed(get_client_ip(request) or "")
+        return get_client_ip(request) or ""
     except ImproperlyConfigured:  # fewer proxies in the header than TRUSTED_PROXY_COUNT says
-        return _keyed("")
+        return ""
 
 
 def _keyed(text: str) -> str:

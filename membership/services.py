@@ -14,6 +14,7 @@ from membership.joining import join as join
 from membership.joining import resend as resend
 from membership.models import ConsentRecord, Member, Subscription
 from membership.registering import record as _record
+from membership.signals import returned
 from membership.suppressing import suppress as suppress
 from membership.timeline import CHANGED
 
@@ -136,4 +137,5 @@ def undo_leaving(*, subscription: Subscription) -> bool:
     subscription.refresh_from_db()
     if changed:
         _record(subscription.member, Purpose.NEWS, Act.CONFIRMED, Channel.UNDO)
+        returned.send(sender=Subscription, subscription=subscription)
     return bool(changed)

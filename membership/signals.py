@@ -17,6 +17,9 @@ class Reading:
 # Sent before a welcome mail is written. Receivers return a `Reading`, or None.
 welcoming = Signal()
 
+# Sent when somebody has taken leaving the e-news back, within the same transaction; `subscription` is theirs.
+returned = Signal()
+
 
 def something_to_read() -> Reading | None:
     """The first thing that a receiver of `welcoming` offers."""

@@ -12,7 +12,7 @@ from membership.pausing import end_pauses
 from newsletter.compiling import IssueError
 from newsletter.correcting import check_can_be_frozen
 from newsletter.editions import Choice, IssueEditions
-from newsletter.models import Edition, EditionAudience, EditionItem, Issue, Link, Mailing
+from newsletter.models import Edition, EditionAudience, EditionItem, Issue, Link, Mailing, NewsletterSettings
 from newsletter.recipients import insert_correction, insert_deliveries
 from newsletter.rendering import Rendered, render_edition
 from newsletter.skeletons import Variant, Workshop
@@ -37,7 +37,11 @@ def freeze(issue: Issue) -> Mailing:
             issue = Issue.objects.select_for_update(of=("self",)).get(pk=issue.pk)
             if not issue.is_approved:
                 raise IssueError(f"The issue {issue.period} is not approved: approve it before sending.")
-            mailing = Mailing.objects.create(issue=issue, revision=issue.live_revision)
+            mailing = Mailing.objects.create(
+                issue=issue,
+                revision=issue.live_revision,
+                counts_clicks=NewsletterSettings.load().counts_clicks,  # for good: the mails do not change
+            )
             mailing.frozen = _fill_for_correction(issue) if issue.is_correction else _fill_ledger(issue)
             mailing.save(update_fields=["frozen"])
             log(issue, "newsletter.freeze", data={"frozen": mailing.frozen})

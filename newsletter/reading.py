@@ -5,6 +5,7 @@ decides anything: the rule is `choosing.py`, the words are `rendering.py`, the g
 """
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -140,7 +141,7 @@ def _stored(
     delivery: Delivery | None = None,
     quarterly: bool = False,
 ) -> Reading:
-    """The stored message without measuring, so that its links are seen to lead where they lead."""
+    """The stored message, its links where they lead: a look at it must count nothing."""
     if quarterly:
         editions.load_quarter()
     known = {editions.items[item.number].pk: item for item in editions.numbered()}
@@ -148,8 +149,9 @@ def _stored(
         _listed(known[place.item.pk]) if place.item and place.item.pk in known else _gone(place)
         for place in edition.places.select_related("item__page")
     ]
+    workshop = Workshop(editions.issue)
     try:
-        skeleton = Workshop(editions.issue).skeleton(edition.pk, Variant())
+        skeleton = workshop.skeleton(edition.pk, Variant())
     except Altered as error:
         return Reading(label, why_not=str(error), edition=edition, delivery=delivery)
     message = skeleton.message(delivery=0, address=NOBODY, first_name=first_name, token=PREVIEW_TOKEN).as_email()
@@ -158,8 +160,17 @@ def _stored(
         part = message.get_body((subtype,))
         assert part is not None  # `skeletons.py` writes both
         parts[subtype] = part.get_content().replace("\r\n", "\n")
-    rendered = Rendered(str(message["Subject"]), parts["html"], parts["plain"])
+    rendered = Rendered(str(message["Subject"]), _uncounted(workshop, parts["html"]), parts["plain"])
     return Reading(label, rendered, items, edition.more_count, edition=edition, delivery=delivery)
+
+
+def _uncounted(workshop: Workshop, page: str) -> str:
+    base = workshop.click_base(Variant())
+    if base:
+        addresses = {number: url for url, number in workshop.links.items()}
+        counted = re.compile(rf'href="{re.escape(base)}/(\d+)"')
+        page = counted.sub(lambda match: f'href="{html.escape(addresses[int(match[1])])}"', page)
+    return page
 
 
 def _listed(item: ItemContent) -> Listed:

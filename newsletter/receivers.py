@@ -8,8 +8,10 @@ from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from wagtail.signals import page_unpublished
 
-from membership.signals import Reading, welcoming
+from membership.models import Subscription
+from membership.signals import Reading, returned, welcoming
 from newsletter import holdings
+from newsletter.departing import forget_departure
 from newsletter.models import Issue, Schedule
 from newsletter.roles import ensure_roles
 
@@ -21,6 +23,11 @@ def latest_issue(**kwargs: Any) -> Reading | None:
     """What a new member may read at once: the latest issue that was sent."""
     issue = Issue.objects.sent().order_by("-period").first()
     return Reading(issue.title, f"{settings.SITE_URL}/e-news/{issue.slug}/") if issue else None
+
+
+@receiver(returned)
+def leaving_taken_back(subscription: Subscription, **kwargs: Any) -> None:
+    forget_departure(subscription.member)
 
 
 @receiver(page_unpublished, sender=Issue)

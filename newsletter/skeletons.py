@@ -158,6 +158,7 @@ class Workshop:
         self.sender, self.reply_to = header_addresses(issue)
         self.domain = parseaddr(self.sender)[1].rpartition("@")[2]
         mailing = issue.get_mailing()
+        self.counts_clicks = bool(mailing and mailing.counts_clicks)
         # The same in every process that sends this issue, so that a retried message is the same message.
         self.date = format_datetime((mailing and mailing.started_at) or timezone.now())
         self._links: dict[str, int] | None = None
@@ -225,7 +226,7 @@ class Workshop:
         page = with_tracking(
             edition.html,
             links=self.links,
-            click_base=f"{site}/l/{TOKEN_SLOT}" if variant.clicks else None,
+            click_base=self.click_base(variant),
             pixel_url=f"{site}/o/{TOKEN_SLOT}.gif" if variant.opens else None,
         )
         # The boundary must not occur in the parts and must be the same each time: it is made from their hash.
@@ -266,6 +267,12 @@ class Workshop:
             add(NEWLINE)
         add(f"--{boundary}--".encode() + NEWLINE)
         return b"".join(parts)
+
+    def click_base(self, variant: Variant) -> str | None:
+        """What links begin with that are measured, or counted the same for everybody (ADR 23); None for plain ones."""
+        if variant.clicks:
+            return f"{settings.SITE_URL}/l/{TOKEN_SLOT}"
+        return f"{settings.SITE_URL}/l/{self.issue.period}" if self.counts_clicks else None
 
     def _fixed_headers(self, edition: Edition) -> bytes:
         """The headers that are the same for every recipient (quality.md 1; RFC 2919, RFC 8058, RFC 3834)."""

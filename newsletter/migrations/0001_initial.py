@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
             name='Hit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('what', models.CharField(choices=[('open', 'Open'), ('click', 'Click')], max_length=5)),
+                ('what', models.CharField(choices=[('open', 'Open'), ('click', 'Click'), ('leave', 'Look at the page to leave')], max_length=5)),
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('signals', models.PositiveSmallIntegerField(default=0)),
                 ('network', models.PositiveIntegerField(null=True)),
@@ -521,7 +521,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('link', None), ('what', 'open')), models.Q(('link__isnull', False), ('what', 'click')), _connector='OR'), name='hit_click_has_link'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('link', None), ('what__in', ['open', 'leave'])), models.Q(('link__isnull', False), ('what', 'click')), _connector='OR'), name='hit_click_has_link'),
         ),
         migrations.AddConstraint(
             model_name='hit',

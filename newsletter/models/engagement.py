@@ -67,6 +67,9 @@ class Hit(models.Model):
     class What(models.TextChoices):
         OPEN = "open", "Open"
         CLICK = "click", "Click"
+        # The page behind the unsubscribe link was fetched: evidence about the clicks beside it, counted nowhere, and
+        # gone as soon as those are judged.
+        LEAVE = "leave", "Look at the page to leave"
 
     class Verdict(models.TextChoices):
         HUMAN = "human", "A person"
@@ -74,12 +77,13 @@ class Hit(models.Model):
         UNKNOWN = "unknown", "Cannot be told"
 
     class Signal(models.IntegerChoices):
-        """What spoke for a machine when the hit came; they add up."""
+        """What was seen when the hit came; they add up. All but the last speak for a machine."""
 
         HEAD = 1, "Asked for the headers only"
         ROBOT = 2, "Called itself a robot"
         PREFETCH = 4, "Fetched ahead, before anybody looked"
         PROVIDER = 8, "The mail provider says so"
+        VEILED = 16, "Came without a name, or through a proxy that may have made it by itself"
 
     delivery = models.ForeignKey("newsletter.Delivery", on_delete=models.CASCADE, related_name="hits")
     what = models.CharField(max_length=5, choices=What.choices)
@@ -94,7 +98,7 @@ class Hit(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(what="open", link=None) | models.Q(what="click", link__isnull=False),
+                condition=models.Q(what__in=["open", "leave"], link=None) | models.Q(what="click", link__isnull=False),
                 name="hit_click_has_link",
             ),
             models.CheckConstraint(

@@ -15,10 +15,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from cms.addresses import masked
-from membership import services
-from membership.models import ConsentRecord, Subscription
+from membership.models import Subscription
+from newsletter.departing import find_owner, leave
 from newsletter.models import Delivery
-from newsletter.tracking import find_aged, find_delivery, find_owner, subscription_of
+from newsletter.tracking import find_aged, find_delivery, record_look, subscription_of
+from newsletter.views.measuring import signs_in
 from newsletter.views.member import edit_preferences
 
 LINK_VALID = timedelta(days=7)
@@ -34,12 +35,14 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     No cookie, login, CSRF token or redirect: mailbox providers post here by themselves. Always 200 for a token of
     ours, so that a second press is no error; 404 for any other.
     """
-    known, subscription = find_owner(token)
-    if not known:
+    delivery, subscription = find_owner(token)
+    if not delivery and not subscription:
         return render(request, "newsletter/unsubscribe_unknown.html", status=404)
     left = not subscription or subscription.state == Subscription.State.ENDED
-    if request.method == "POST" and subscription:
-        services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.ONE_CLICK)
+    if request.method != "POST":
+        record_look(token, signs_in(request))
+    elif subscription:
+        leave(subscription, delivery)
         left = True
     return render(request, "newsletter/unsubscribe.html", {"left": left, "token": token})
 

@@ -1,12 +1,15 @@
 """The click redirect and the pixel: as fast as can be, no cookie, and nothing kept of who did not agree."""
 
 import base64
+from datetime import UTC, datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import iri_to_uri
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from cms.limits import client_address
+from newsletter.signs import Signs, signs_of
 from newsletter.tracking import record_click, record_open
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -15,8 +18,8 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 @never_cache
 @require_safe
 def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
-    """Lead to the issue's link with this number; anything else is a 404, never an open redirect."""
-    url = record_click(token, number, count=request.method == "GET")
+    """Lead to the issue's link with this number, whoever asks; anything else is a 404, never an open redirect."""
+    url = record_click(token, number, signs_in(request))
     if not url:
         raise Http404
     response = HttpResponse(status=302)
@@ -28,6 +31,9 @@ def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
 @require_safe
 def pixel(request: HttpRequest, token: str) -> HttpResponse:
     """One transparent pixel, for any token."""
-    if request.method == "GET":
-        record_open(token)
+    record_open(token, signs_in(request))
     return HttpResponse(GIF, content_type="image/gif")
+
+
+def signs_in(request: HttpRequest) -> Signs:
+    return signs_of(request.META, client_address(request), datetime.now(UTC).date())

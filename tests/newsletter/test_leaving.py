@@ -9,8 +9,9 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
+from membership import services
 from membership.models import ConsentRecord, Subscription
-from newsletter.models import Delivery
+from newsletter.models import Delivery, Departure, Rollup
 from tests import factories
 from tests.newsletter.fakes import erase, open_mailing, send_by_hand
 
@@ -74,6 +75,24 @@ class TestOneClick:
             assert provider.post(f"/e-news/u/{token}/").status_code == 200
         assert left_by() == ["one-click"]
         assert b"<form method" not in provider.get(f"/e-news/u/{token}/").content
+
+    def test_the_issue_by_which_somebody_left_is_noted_once(self, provider, ada, token):
+        for _ in range(2):
+            provider.post(f"/e-news/u/{token}/")
+        assert Departure.objects.get().delivery.issue.period == "2026-10"
+        assert Rollup.objects.get().stale_since
+
+    def test_whoever_had_left_already_did_not_leave_by_this_mail(self, provider, ada, token):
+        services.unsubscribe(subscription=ada, channel=ConsentRecord.Channel.STAFF)
+        provider.post(f"/e-news/u/{token}/")
+        assert not Departure.objects.exists()
+
+    def test_leaving_that_is_taken_back_was_no_departure(self, provider, ada, token):
+        provider.post(f"/e-news/u/{token}/")
+        Rollup.objects.update(stale_since=None)
+        assert services.undo_leaving(subscription=ada)
+        assert not Departure.objects.exists()
+        assert Rollup.objects.get().stale_since
 
     @pytest.mark.parametrize("method", ["get", "post", "head"])
     @pytest.mark.parametrize("wrong", UNKNOWN)

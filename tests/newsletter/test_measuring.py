@@ -1,6 +1,7 @@
 """Clicks and opens: only of those who agree today, never a redirect elsewhere, and no cookie."""
 
 import pytest
+from django.db import connection
 
 from membership import services
 from membership.models import ConsentRecord, Subscription
@@ -134,8 +135,59 @@ class TestConsent:
             assert not response.cookies
             assert "no-store" in response["Cache-Control"]
 
+    def test_looking_at_the_page_to_leave_is_kept_as_a_click_is(self, client, tokens):
+        for token in tokens.values():
+            client.get(f"/e-news/u/{token}/")
+        assert hits() == [("leave", None)]
+
     def test_neither_ip_nor_agent_is_kept(self, client, tokens):
         client.get(f"/o/{tokens['agrees']}.gif", REMOTE_ADDR="203.0.113.9", headers={"user-agent": "Mail/7"})
         kept = str(Hit.objects.values().get())
         assert "203.0.113.9" not in kept
         assert "Mail/7" not in kept
+
+
+class TestSigns:
+    """What a machine gives away is kept with the hit; the redirect is the same for everybody."""
+
+    @pytest.mark.parametrize(
+        ("headers", "signals"),
+        [
+            ({"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}, 0),
+            ({"user-agent": "curl/8.0"}, Hit.Signal.ROBOT),
+            ({"user-agent": "Example/1", "sec-purpose": "prefetch"}, Hit.Signal.PREFETCH),
+        ],
+    )
+    def test_are_kept_with_the_hit(self, client, tokens, headers, signals):
+        assert client.get(f"/l/{tokens['agrees']}/1", headers=headers)["Location"] == TARGET
+        client.get(f"/o/{tokens['agrees']}.gif", headers=headers)
+        assert list(Hit.objects.values_list("signals", flat=True)) == [signals] * 2
+
+    def test_asking_for_the_headers_is_a_sign(self, client, tokens):
+        assert client.head(f"/l/{tokens['agrees']}/1")["Location"] == TARGET
+        assert client.head(f"/o/{tokens['agrees']}.gif").status_code == 200
+        client.head(f"/l/{tokens['refuses']}/1")
+        assert all(found & Hit.Signal.HEAD for found in Hit.objects.values_list("signals", flat=True))
+        assert Hit.objects.count() == 2, "and still nothing is kept of who did not agree"
+
+    def test_the_network_is_that_of_the_visitor_behind_the_proxies(self, client, tokens, settings):
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+        for visitor in ("192.0.2.1", "192.0.2.77", "198.51.100.1"):
+            client.get(f"/o/{tokens['agrees']}.gif", headers={"x-forwarded-for": f"203.0.113.5, {visitor}"})
+        first, same, other = Hit.objects.order_by("pk").values_list("network", flat=True)
+        assert first == same != other
+
+    def test_address_that_cannot_be_told_hides_nobody_the_way(self, client, tokens, settings):
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = 3
+        assert client.get(f"/l/{tokens['agrees']}/1", headers={"x-forwarded-for": "nonsense"})["Location"] == TARGET
+        assert Hit.objects.get().network is None
+
+    def test_cost_one_statement(self, client, tokens, django_assert_num_queries):
+        click, pixel = f"/l/{tokens['agrees']}/1", f"/o/{tokens['agrees']}.gif"
+        client.get(click)
+        client.get(pixel)
+        with django_assert_num_queries(1 if connection.vendor == "postgresql" else 2):
+            client.get(click)
+        with django_assert_num_queries(1):
+            client.get(pixel)
+        assert Hit.objects.count() == 4

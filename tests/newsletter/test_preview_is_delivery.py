@@ -11,7 +11,7 @@ from cms.models import Entry, Kind
 from newsletter.approving import approve
 from newsletter.editions import IssueEditions
 from newsletter.freezing import freeze
-from newsletter.models import Delivery, Issue, Item
+from newsletter.models import Delivery, Issue, Item, NewsletterSettings
 from newsletter.reading import PREVIEW_TOKEN, read_as_member
 from newsletter.sending import drain, start
 from newsletter.tokens import delivery_token
@@ -96,7 +96,8 @@ def mail_of(delivery: Delivery, outbox) -> tuple[str, str, str]:
     page, text = (mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("html", "plain"))
     token = delivery_token(delivery.nonce)
     for link in delivery.issue.links.all():  # measured links lead where they lead
-        page = page.replace(f'http://localhost:8000/l/{token}/{link.number}"', f'{link.url}"')
+        for name in (token, delivery.issue.period):
+            page = page.replace(f'http://localhost:8000/l/{name}/{link.number}"', f'{link.url}"')
     page = re.sub(r'<img src="[^"]*/o/[^"]*"[^>]*>', "", page)
     return str(mail["Subject"]), page.replace(token, PREVIEW_TOKEN), text.replace(token, PREVIEW_TOKEN)
 
@@ -144,7 +145,9 @@ def test_what_was_edited_after_the_approval_is_in_neither(issue, members, own_ou
     assert not any("Changed afterwards" in reading.rendered.html for reading in before.values() if reading.rendered)
 
 
-def test_once_frozen_the_stored_mail_is_shown_whatever_has_changed_since(issue, members, own_outbox):
+@pytest.mark.parametrize("counts_clicks", [False, True])
+def test_once_frozen_the_stored_mail_is_shown_whatever_has_changed_since(issue, members, own_outbox, counts_clicks):
+    NewsletterSettings.objects.update_or_create(defaults={"counts_clicks": counts_clicks})
     issue = approved(issue)
     freeze(issue)
     members[0].sectors.set([factories.sector("prisons")])
