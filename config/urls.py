@@ -13,6 +13,7 @@ from config import views
 
 urlpatterns = [
     path("healthz", HealthCheckView.as_view(checks=["health_check.checks.Database"]), name="healthz"),
+    path(".well-known/security.txt", views.security_txt),
     # One way to log in for everybody: Wagtail's own login forms would pass by e-mailed codes and MFA.
     path("admin/login/", views.log_in),
     path("_util/login/", views.log_in),

@@ -1,9 +1,13 @@
-"""The one way in: whoever asks for the admin's own login form is sent to everybody's."""
+"""The one way in, and where to report a weakness."""
 
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 
 def log_in(request: HttpRequest) -> HttpResponse:
@@ -16,3 +20,17 @@ def log_in(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     query = request.META.get("QUERY_STRING", "")
     return redirect(reverse("account_login") + (f"?{query}" if query else ""))
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Say whom to tell about a weakness (RFC 9116). It is made for each answer, so it never goes out of date."""
+    expires = (datetime.now(UTC) + timedelta(days=180)).replace(hour=0, minute=0, second=0, microsecond=0)
+    lines = [
+        f"Contact: mailto:{settings.TEAM_EMAIL}",
+        f"Contact: {settings.SITE_URL}/contact/",
+        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+        "Preferred-Languages: en",
+        f"Canonical: {settings.SITE_URL}/.well-known/security.txt",
+    ]
+    return HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")

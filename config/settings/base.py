@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "cms",
     "membership",
     "newsletter",
+    "config",
     "wagtail.contrib.settings",
     "wagtail.contrib.redirects",
     "wagtail.contrib.sitemaps",
@@ -167,8 +168,8 @@ USE_I18N = True
 FORMS_URLFIELD_ASSUME_HTTPS = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
+STATIC_ROOT = Path(env("STATIC_ROOT", default=str(VAR_DIR / "static")))
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # the embedded default serves without `collectstatic`
 MEDIA_URL = "/media/"
@@ -264,6 +265,8 @@ EMAIL_PROVIDER = env("EMAIL_PROVIDER", default="file")
 EMAIL_URL = env("EMAIL_URL", default="")
 OUTBOX_DIR = VAR_DIR / "outbox"
 ANYMAIL = anymail_settings(env.ENVIRON)
+# Somebody has looked at the dashboard of a provider that takes no word from us about it (config/checks.py).
+PROVIDER_TRACKING_OFF = env.bool("PROVIDER_TRACKING_OFF", default=False)
 if EMAIL_PROVIDER == "file":
     EMAIL_BACKEND = "config.outbox.OutboxBackend"
 elif EMAIL_PROVIDER == "smtp":

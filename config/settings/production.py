@@ -4,6 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import ANYMAIL, CACHES, EMAIL_PROVIDER, SITE_URL, env
+from config.settings.static import STORAGES  # noqa: F401
 
 REQUIRED = {
     "SECRET_KEY": "a long random string",
@@ -41,7 +42,4 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 WHITENOISE_USE_FINDERS = False
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
+SILENCED_SYSTEM_CHECKS = ["security.W019"]  # the admin shows previews of our own pages in a frame: SAMEORIGIN
