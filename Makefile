@@ -8,7 +8,7 @@ ON_POSTGRESQL := tests/newsletter tests/membership $(wildcard tests/cms/test_sea
 	--ignore-glob='tests/newsletter/test_desk_[a-r]*' --ignore=tests/newsletter/test_rendering.py \
 	--ignore=tests/newsletter/test_roles.py --ignore=tests/newsletter/test_preflight.py --ignore=tests/membership/test_mfa.py
 .DEFAULT_GOAL := help
-.PHONY: help demo run practice test test-services lint format types contracts check migrations kills bench lighthouse lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit kills bench lighthouse lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,7 +82,13 @@ migrations: .venv/installed-dev ## no missing migration, none that would lock a 
 	@$(PY) manage.py makemigrations --check --dry-run
 	@DJANGO_SETTINGS_MODULE=config.settings.lint $(PY) manage.py lintmigrations --project-root-path . --include-apps cms membership newsletter --ignore-name-contains initial --quiet ok ignore
 
-check: lint types contracts migrations ## everything that reads the code without running it
+secrets: .venv/installed-dev ## no key or password in a committed file (what is meant stands in .secrets.baseline)
+	@git ls-files -z -- ':!*.lock' ':!*lock.json' ':!tests/payloads' | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline --disable-plugin KeywordDetector
+
+audit: .venv/installed-dev ## known weaknesses of the packages we are pinned to
+	@$(PY) .ci/audit.py
+
+check: lint types contracts migrations secrets ## everything that reads the code without running it
 	@$(PY) manage.py check
 
 kills: .venv/installed-dev ## workers killed at seeded moments, and all that can fail around them, as JSON

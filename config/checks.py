@@ -30,8 +30,8 @@ def _keys() -> Iterator[CheckMessage]:
     if len(settings.ADDRESS_HASH_KEY) < LEAST_KEY or settings.ADDRESS_HASH_KEY == settings.SECRET_KEY:
         yield Error(
             "ADDRESS_HASH_KEY is short, or the same as SECRET_KEY.",
-            hint="Make a long random one, keep it for good and apart from the backups: with another key the suppression "
-            "list recognises nobody (docs/adr/0008-suppression.md).",
+            hint="Make a long random one, keep it for good and apart from the backups: with another key the "
+            "suppression list recognises nobody (docs/adr/0008-suppression.md).",
             id="config.E001",
         )
 
@@ -126,7 +126,7 @@ def _storage() -> Iterator[CheckMessage]:
     for name in ("VAR_DIR", "MEDIA_ROOT"):
         folder = Path(getattr(settings, name))
         existing = next((one for one in (folder, *folder.parents) if one.exists()), Path("/"))
-        if not os.access(existing, os.W_OK):
+        if not (existing.is_dir() and os.access(existing, os.W_OK)):
             yield Error(
                 f"{name} ({folder}) cannot be written.",
                 hint="Make the folder and give it to the user whom the service runs as.",

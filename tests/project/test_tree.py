@@ -36,7 +36,7 @@ def committed_texts():
         for name in files:
             path = Path(folder) / name
             data = path.read_bytes()
-            if name != ".env" and b"\0" not in data:
+            if name not in {".env", ".git"} and b"\0" not in data:  # in a work tree .git is a file
                 yield path.relative_to(ROOT), data.decode("utf-8", "replace")
 
 

@@ -12,12 +12,13 @@ import subprocess
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from benchmarks.own_services import free_port
+from benchmarks.own_services import free_port, wait_for
 from tests.servers.smtp import SmtpServer
 from tests.services.conftest import POSTGRES, REDIS, ROOT
 
@@ -42,8 +43,11 @@ def database() -> Iterator[str]:
 def place(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "ihop"
     pid = tmp_path / "ihop" / "pid"
-    if pid.exists():
+    if not pid.exists():
+        return
+    with suppress(ProcessLookupError):  # ended by itself
         os.kill(int(pid.read_text()), signal.SIGTERM)
+        wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the service to end")
 
 
 def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, database: str) -> None:
@@ -77,7 +81,8 @@ def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, da
         certificate = json.loads(done.stdout.strip().splitlines()[-1])
         news = Counter(one.recipient for one in catcher.accepted if b"List-Unsubscribe:" in one.content)
     assert certificate["balanced"]
-    assert certificate["frozen"] == MEMBERS
+    # The scheduler has been at work too: sample members who never confirmed, for a month, have gone.
+    assert certificate["sent"] + certificate["skipped"] == certificate["frozen"] <= MEMBERS
     assert certificate["unknown"] == 0
     assert len(news) == certificate["sent"] > 0
     assert set(news.values()) == {1}
