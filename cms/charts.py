@@ -15,7 +15,9 @@ FONT = "system-ui, sans-serif"
 
 def count_chart(name: str, title: str, counts: list[tuple[str, int]], *, unit: str) -> SafeString:
     """One bar for each label, with its number, from the top down. `unit` is what is counted."""
-    chart = pygal.HorizontalBar(**options(height=60 + 30 * len(counts)), print_values=True, show_legend=False)
+    chart = pygal.HorizontalBar(
+        **options(height=60 + 30 * len(counts)), print_values=True, print_zeroes=False, show_legend=False
+    )
     # pygal counts from the bottom up; people read from the top down.
     upwards = counts[::-1]
     chart.x_labels = [label for label, _ in upwards]

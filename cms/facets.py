@@ -87,6 +87,11 @@ class Filters:
         """The facets of which something is chosen."""
         return [facet for facet in self.facets if facet.chosen]
 
+    @property
+    def number(self) -> int:
+        """How many values are chosen, of all facets together."""
+        return sum(len(facet.chosen) for facet in self.facets)
+
     def without(self, name: str, value: str = "") -> "Filters":
         """The same search without a facet, without one value of it, or (`q`) without its words."""
         if name == "q":

@@ -27,7 +27,7 @@ class HubItem(MenuItem):
 
 def hub_menu() -> SubmenuMenuItem:
     items = [
-        HubItem("Signposting", "hub_signposting", SIGNPOST, icon_name="route", order=10),
+        HubItem("Signposting", "hub_signposting", SIGNPOST, icon_name="redirect", order=10),
         HubItem("What was asked", "hub_enquiries", TOTALS, icon_name="history", order=20),
         HubItem("Submissions", "hub_submissions", MODERATE, icon_name="download", order=30),
         HubItem("Messages", "hub_messages", ANSWER, icon_name="comment", order=40),

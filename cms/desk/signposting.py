@@ -40,7 +40,7 @@ class SignpostingPage(HubPage):
     permission = SIGNPOST
     template_name = "cms/desk/signposting.html"
     page_title = "Signposting"
-    header_icon = "route"
+    header_icon = "redirect"
     http_method_names = ["get", "head", "post"]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -1,16 +1,15 @@
 """Template tags of the public pages: the kinds in words and signs, dates in words, and addresses of searches."""
 
 import re
-from urllib.parse import parse_qsl, urlencode
 
 from django import template
 from django.template.defaultfilters import urlize
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from cms.contents import Contents, list_contents
-from cms.directory import Results
 from cms.glancing import Rows, Terms, at_a_glance, read_terms
 from cms.helpline import Opening, opening
 from cms.models import Entry, Kind
@@ -78,15 +77,13 @@ def reach(value: str, label: str) -> str:
     number = telephone(value) if label == "Telephone" else ""
     if number:
         return format_html('<a href="tel:{}">{}</a>', number, value)
-    if re.fullmatch(r"[^@\s]+@[^@\s]+", value):  # may break after the @, where a long address reads best
-        return format_html('<a href="mailto:{}">{}@<wbr>{}</a>', value, *value.split("@"))
+    if re.fullmatch(
+        r"[^@\s]+@[^@\s]+", value
+    ):  # may break after the @ and before dots, where a long address reads best
+        name, host = value.split("@")
+        parts = format_html_join(mark_safe("<wbr>."), "{}", [(part,) for part in host.split(".")])
+        return format_html('<a href="mailto:{}">{}@<wbr>{}</a>', value, name, parts)
     return str(urlize(value))
-
-
-@register.simple_tag
-def without(results: Results, name: str) -> str:
-    """The address of the same search without one of its words, for a chip that removes it."""
-    return "?" + urlencode([(key, value) for key, value in parse_qsl(results.address) if key != name])
 
 
 @register.simple_tag

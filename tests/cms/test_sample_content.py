@@ -11,8 +11,10 @@ import time_machine
 from django.utils import timezone
 
 import cms
-from cms.models import CaseStudy, Entry, Kind, Region, Sector, StandardPage
+from cms.models import CaseStudy, Enquiry, Entry, Kind, Message, Region, Sector, StandardPage, Submission
 from cms.sample_content import load_entries, load_pages, make_entries
+from cms.sample_desk import load_desk
+from cms.submission_forms import FORMS
 
 FILES = sorted((Path(cms.__file__).parent / "sample").glob("*.json"))
 NEWEST = date(2026, 10, 31)
@@ -99,3 +101,17 @@ def test_sample_names_no_real_address(file):
 
 def test_sample_files_are_there():
     assert {file.stem for file in FILES} >= set(Kind.values)
+
+
+def test_the_desk_has_something_to_do_and_is_filled_once(sample):
+    load_desk()
+    offers = list(Submission.objects.all())
+    assert {offer.state for offer in offers} == {Submission.State.WAITING}
+    for offer in offers:
+        assert offer.entry
+        assert not offer.entry.live
+        assert set(offer.words) <= set(FORMS[offer.kind].base_fields), "as its form would have kept it"
+    assert Message.objects.exclude(entry=None).exists()
+    assert Enquiry.objects.exclude(sector=None).exists()
+    assert load_desk() == 0
+    assert Submission.objects.count() == len(offers)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cms.groups import AUTHORS_GROUP
 from cms.sample_content import load_entries, load_pages
+from cms.sample_desk import load_desk
 from cms.standard_pages import sample_texts
 from membership.models import User
 from membership.sample_members import make_members
@@ -75,6 +76,7 @@ class Command(OperatorCommand):
         load_pages()
         with self.progress("Sample entries", None) as advance:
             load_entries(period.first_day, advance)
+        load_desk()
         # The hub held a directory before its first e-news: only the month's own additions are announced.
         chosen = NewsletterSettings.load()
         if chosen.announce_since is None:
