@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from membership.pausing import end_pauses
 from newsletter.compiling import IssueError, compile_issue
+from newsletter.judging import judge_due
 from newsletter.milestones import tell_compiled, tell_empty
 from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
@@ -24,17 +25,19 @@ class Ticked:
     compiled: str
     started: list[str]  # issues whose time to be sent had come
     recovered: Recovered
+    judged: int  # opens and clicks of which it was said whether a person made them
 
 
 def run_due() -> Ticked:
     """End the pauses that are over, compile last month's issue once its day has come and tell the editors, start the
-    issues whose time has come, and recover what was lost. Missed days are made up for.
+    issues whose time has come, recover what was lost, and judge opens and clicks. Missed days are made up for.
     """
     return Ticked(
         resumed=end_pauses(timezone.localdate()),
         compiled=_compile_if_due(),
         started=start_due(),
         recovered=recover(),
+        judged=judge_due(),
     )
 
 
