@@ -28,7 +28,9 @@ from django.utils import timezone
 
 from newsletter import alarming
 from newsletter.bounces import verdict
+from newsletter.machines import signals_said
 from newsletter.models import RawReport
+from newsletter.relayed import READINGS
 from newsletter.reported import Recorded, Reported, record_provider_events
 from newsletter.telling import tell
 
@@ -236,7 +238,16 @@ def _reported(event: AnymailTrackingEvent, provider: str) -> Reported:
         happened_at=event.timestamp,
         reject_reason=event.reject_reason,
         verdict=verdict(provider, event.event_type, event.esp_event),
+        **_reading(event, provider),
     )
+
+
+def _reading(event: AnymailTrackingEvent, provider: str) -> dict[str, Any]:
+    """What an open or click says besides: where the link leads, and what speaks for a machine."""
+    if event.event_type not in READINGS:
+        return {}
+    signals = signals_said(provider, event.event_type, event.esp_event, event.user_agent)
+    return {"url": _text(event.click_url) or "", "signals": signals}
 
 
 def _text(value: Any) -> str | None:

@@ -21,6 +21,8 @@ from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import bounces, ledger
 from newsletter.models import Delivery, ProviderEvent
+from newsletter.relayed import READINGS, Relayed, keep_relayed
+from newsletter.stale import mark_stale
 from newsletter.tracking import subscription_of
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ class Reported:
     happened_at: datetime | None = None
     reject_reason: str | None = None
     verdict: str = ""
+    url: str = ""  # of a click: where the link leads
+    signals: int = 0  # of an open or click: the sum of `Hit.Signal`
 
     @cached_property
     def natural_key(self) -> str:
@@ -103,32 +107,39 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     """
     by_key = {one.natural_key: one for one in reports}
     known = set(ProviderEvent.objects.filter(natural_key__in=by_key).values_list("natural_key", flat=True))
-    # In the order of their keys: of two processes with the same reports, one waits for the other.
     fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
     if not fresh:
         return Recorded()
     rows = _deliveries(fresh)
     now = timezone.now()
-    events = [_event(one, rows.get(one.natural_key), now) for one in fresh]
-    ProviderEvent.objects.bulk_create(events, ignore_conflicts=True)
     matched = [(one, rows[one.natural_key]) for one in fresh if one.natural_key in rows]
     if len(matched) < len(fresh):
         logger.info("%s provider events belong to no delivery of ours", len(fresh) - len(matched))
+    readings = [(one, row) for one, row in matched if one.event_type in READINGS]
+    # In the order of their keys: of two processes with the same reports, one waits for the other.
+    events = sorted((_event(one, rows.get(one.natural_key), now) for one in fresh), key=lambda event: event.natural_key)
+    old = _arrived_before(readings)
+    ProviderEvent.objects.bulk_create(events, ignore_conflicts=True)
+    hits = keep_relayed([_relayed(one, row, now) for one, row in readings])
+    repeated = sum(_arrival(row.pk) in old and one.natural_key not in hits for one, row in readings)
     _settle(matched)
     _act(matched)
     alarming = frozenset(row.issue for one, row in matched if one.event_type == "complained" or one.verdict)
-    return Recorded(len(fresh), alarming)
+    mark_stale(row.issue for _, row in matched)
+    return Recorded(len(fresh) - repeated, alarming)
 
 
 def settle_reported(issue: int) -> int:
     """Settle unknown deliveries whose report came before they were called unknown. Returns how many."""
     unknown = Delivery.objects.filter(issue=issue, state=State.UNKNOWN)
-    return sum(
+    settled = sum(
         unknown.filter(Exists(ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=kinds))).update(
             state=state, reason=f"{ledger.SETTLED}provider reported it", finished_at=timezone.now()
         )
         for kinds, state in PROOFS
     )
+    mark_stale([issue] if settled else [])
+    return settled
 
 
 @dataclass(frozen=True)
@@ -138,10 +149,12 @@ class _Row:
     pk: int
     issue: int
     state: str
+    sent_at: datetime | None  # when it was handed over, or else when its row came to an end
 
 
 def _event(one: Reported, row: _Row | None, now: datetime) -> ProviderEvent:
-    moment = one.happened_at or now
+    if one.event_type in READINGS:
+        return _arrived(one, row, now)
     return ProviderEvent(
         natural_key=one.natural_key,
         delivery_id=row.pk if row else None,
@@ -149,9 +162,51 @@ def _event(one: Reported, row: _Row | None, now: datetime) -> ProviderEvent:
         event_type=one.event_type[:40],
         reject_reason=(one.reject_reason or "")[:40],
         verdict=one.verdict,
-        happened_at=moment if timezone.is_aware(moment) else moment.replace(tzinfo=UTC),
+        happened_at=_moment(one, now),
         received_at=now,
     )
+
+
+def _arrived(one: Reported, row: _Row | None, now: datetime) -> ProviderEvent:
+    """An open or click proves that the mail arrived. That is kept once for each delivery, with a time that says nothing
+    of when it was read (ADR 23)."""
+    at = (row and row.sent_at) or now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return ProviderEvent(
+        natural_key=_arrival(row.pk) if row else one.natural_key,
+        delivery_id=row.pk if row else None,
+        provider=one.provider[:40],
+        event_type="delivered",
+        happened_at=at,
+        received_at=at,
+    )
+
+
+def _arrival(delivery: int) -> str:
+    return hashlib.sha256(f"arrived\0{delivery}".encode()).hexdigest()
+
+
+def _arrived_before(readings: Sequence[tuple[Reported, "_Row"]]) -> set[str]:
+    if not readings:
+        return set()
+    keys = {_arrival(row.pk) for _, row in readings}
+    return set(ProviderEvent.objects.filter(natural_key__in=keys).values_list("natural_key", flat=True))
+
+
+def _relayed(one: Reported, row: _Row, now: datetime) -> Relayed:
+    return Relayed(
+        key=one.natural_key,
+        delivery=row.pk,
+        issue=row.issue,
+        what=READINGS[one.event_type],
+        at=min(_moment(one, now), now),
+        url=one.url,
+        signals=one.signals,
+    )
+
+
+def _moment(one: Reported, now: datetime) -> datetime:
+    moment = one.happened_at or now
+    return moment if timezone.is_aware(moment) else moment.replace(tzinfo=UTC)
 
 
 def _deliveries(reports: Sequence[Reported]) -> dict[str, _Row]:
@@ -172,8 +227,10 @@ def _deliveries(reports: Sequence[Reported]) -> dict[str, _Row]:
         found[one.natural_key] = by_message.get(key)
     ids |= {pk for pk in found.values() if pk is not None}
     rows = {
-        pk: _Row(pk, issue, state)
-        for pk, issue, state in Delivery.objects.filter(pk__in=ids).values_list("pk", "issue", "state")
+        pk: _Row(pk, issue, state, handed_at or finished_at)
+        for pk, issue, state, handed_at, finished_at in Delivery.objects.filter(pk__in=ids).values_list(
+            "pk", "issue", "state", "handed_at", "finished_at"
+        )
     }
     return {key: rows[pk] for key, pk in found.items() if pk in rows}
 

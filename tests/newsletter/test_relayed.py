@@ -1,0 +1,176 @@
+"""Opens and clicks that the provider reports: hits of those who agreed; of everybody else, that the mail arrived."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from wagtail.log_actions import log
+
+from newsletter import intake
+from newsletter.machines import signals_said
+from newsletter.models import Delivery, Hit, Link, Mailing, ProviderEvent, Rollup
+from newsletter.numbering import RETARGETED
+from newsletter.reported import Reported, record_provider_events
+from newsletter.tracking import COUNTED_FOR
+from tests import factories
+from tests.newsletter.fakes import open_mailing, send_by_hand
+from tests.newsletter.posting import anymail_settings, raw
+
+LINK = "https://ihop.example.org/directory/guide/"
+AT = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture
+def deliveries(db) -> dict[str, Delivery]:
+    """One issue to somebody who agrees to both, to clicks only, and to nothing."""
+    people = [
+        factories.subscription("both@example.org", track_opens=True, track_clicks=True),
+        factories.subscription("clicks@example.org", track_clicks=True),
+        factories.subscription("none@example.org"),
+    ]
+    issue = open_mailing(people)
+    Link.objects.create(issue=issue, number=1, url=LINK)
+    send_by_hand(issue)
+    rows = Delivery.objects.select_related("member__user")
+    return {one.member.user.email.partition("@")[0]: one for one in rows}
+
+
+def report(delivery: Delivery, kind: str = "clicked", **more: object) -> Reported:
+    values = {"url": LINK if kind == "clicked" else "", "event_id": f"{kind} {delivery.pk}", "happened_at": AT, **more}
+    return Reported(provider="esp", event_type=kind, metadata={"delivery": str(delivery.pk)}, **values)
+
+
+def hits() -> list[tuple[int, str]]:
+    return sorted(Hit.objects.values_list("delivery", "what"))
+
+
+def test_become_hits_of_those_who_agreed_to_each(deliveries):
+    both, clicks, none = deliveries.values()
+    record_provider_events(report(one, kind) for one in deliveries.values() for kind in ("opened", "clicked"))
+    assert hits() == [(both.pk, "click"), (both.pk, "open"), (clicks.pk, "click")]
+    assert set(Hit.objects.values_list("at", flat=True)) == {AT}
+    assert Hit.objects.filter(what="click").first().link.url == LINK
+    assert none.pk in ProviderEvent.objects.values_list("delivery", flat=True)
+
+
+def test_of_everybody_it_is_kept_once_that_the_mail_arrived_and_not_when_it_was_read(deliveries):
+    for number in range(3):
+        read = AT + timedelta(days=number)
+        record_provider_events(
+            report(one, kind, happened_at=read, event_id=f"{kind}{number}{one.pk}")
+            for one in deliveries.values()
+            for kind in ("opened", "clicked")
+        )
+    assert ProviderEvent.objects.count() == len(deliveries)
+    for event in ProviderEvent.objects.select_related("delivery"):
+        assert (event.event_type, event.happened_at) == ("delivered", event.delivery.handed_at)
+        assert event.received_at == event.happened_at
+
+
+def test_what_leads_to_no_delivery_names_no_moment_either(db):
+    record_provider_events([Reported(provider="esp", event_type="opened", event_id="1", happened_at=AT)])
+    event = ProviderEvent.objects.get()
+    assert (event.delivery, event.event_type) == (None, "delivered")
+    assert event.happened_at.hour == 0
+
+
+def test_fifty_times_is_once(deliveries):
+    first = record_provider_events([report(deliveries["both"], kind) for kind in ("opened", "clicked")])
+    assert first.count == 2
+    for _ in range(50):
+        again = record_provider_events([report(deliveries["both"], kind) for kind in ("clicked", "opened")])
+        assert again.count == 0
+    assert len(hits()) == 2
+
+
+def test_withdrawn_consent_stops_them(deliveries):
+    both = deliveries["both"]
+    both.member.subscription.track_opens = both.member.subscription.track_clicks = False
+    both.member.subscription.save()
+    record_provider_events(report(both, kind) for kind in ("opened", "clicked"))
+    assert hits() == []
+
+
+def test_counting_ends(deliveries):
+    Mailing.objects.update(started_at=timezone.now() - COUNTED_FOR)
+    record_provider_events([report(deliveries["both"])])
+    assert hits() == []
+
+
+@pytest.mark.parametrize("url", ["", "https://evil.example/", LINK.rstrip("/"), "http://localhost:8000/l/token/1"])
+def test_click_on_what_is_no_link_of_the_issue_is_none(deliveries, url):
+    record_provider_events([report(deliveries["both"], url=url)])
+    assert hits() == []
+    assert ProviderEvent.objects.get().event_type == "delivered"
+
+
+def test_the_address_that_the_mail_holds_counts_not_where_it_leads_today(deliveries):
+    link = Link.objects.get()
+    log(link.issue, RETARGETED, data={"number": 1, "old": LINK, "new": "https://example.org/new/"})
+    Link.objects.update(url="https://example.org/new/")
+    record_provider_events([report(deliveries["both"])])
+    assert Hit.objects.get().link == link
+
+
+def test_a_moment_to_come_is_now(deliveries):
+    record_provider_events([report(deliveries["both"], happened_at=timezone.now() + timedelta(days=400))])
+    assert Hit.objects.get().at <= timezone.now()
+
+
+def test_the_issue_is_counted_again(deliveries):
+    record_provider_events([report(deliveries["none"], "bounced")])
+    assert Rollup.objects.get().stale_since
+    Rollup.objects.update(stale_since=None)
+    record_provider_events([report(deliveries["none"], "bounced")])
+    assert not Rollup.objects.get().stale_since, "nothing was new"
+
+
+def test_as_many_statements_for_many_as_for_few(deliveries, django_assert_max_num_queries):
+    with django_assert_max_num_queries(14) as few:
+        record_provider_events([report(deliveries["both"])])
+    with django_assert_max_num_queries(len(few)):
+        record_provider_events(
+            report(one, kind, event_id=f"{kind}{number} {one.pk}", happened_at=AT + timedelta(seconds=number + 1))
+            for one in deliveries.values()
+            for kind in ("opened", "clicked")
+            for number in range(20)
+        )
+    assert len(hits()) == 1 + 20 * 3
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "signals"),
+    [
+        ("brevo", "proxy_opened", Hit.Signal.PROVIDER | Hit.Signal.VEILED),
+        ("brevo", "opened", Hit.Signal.VEILED),  # it names no program
+        ("mailgun", "opened", Hit.Signal.PROVIDER),
+        ("mailgun", "clicked", 0),
+        ("sendgrid", "opened", Hit.Signal.PROVIDER),
+        ("sparkpost", "opened", 0),
+        ("sparkpost", "proxy_opened", Hit.Signal.PROVIDER | Hit.Signal.VEILED),
+        ("postmark", "clicked", 0),
+    ],
+)
+def test_what_providers_say_of_machines(provider, name, signals, settings):
+    settings.ANYMAIL = anymail_settings()
+    (one,) = intake.events_of(raw(provider, name))
+    assert one.signals == signals
+
+
+@pytest.mark.parametrize(
+    ("provider", "report", "agent", "signals"),
+    [
+        ("Mandrill", {"user_agent_parsed": {"type": "Robot"}}, BROWSER, Hit.Signal.PROVIDER),
+        ("Mandrill", {"user_agent_parsed": {"type": "Browser"}}, BROWSER, 0),
+        ("Mailgun", {"event-data": {"client-info": {"client-type": "robot"}}}, BROWSER, Hit.Signal.PROVIDER),
+        ("SendGrid", {"sg_machine_open": False}, BROWSER, 0),
+        ("SparkPost", {"msys": {"track_event": {"user_agent_parsed": {"is_proxy": True}}}}, BROWSER, 16),
+        ("Postmark", {}, "curl/8.0", Hit.Signal.ROBOT),
+        ("Mailgun", [], None, Hit.Signal.VEILED),
+        ("SparkPost", {"msys": [1]}, BROWSER, 0),
+        ("Mailgun", {"event-data": {"client-info": "x"}}, BROWSER, 0),
+    ],
+)
+def test_whatever_they_send(provider, report, agent, signals):
+    assert signals_said(provider, "opened", report, agent) == signals
