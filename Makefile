@@ -7,6 +7,8 @@ ON_POSTGRESQL := tests/newsletter tests/membership $(wildcard tests/cms/test_sea
 	$(patsubst %,tests/cms/test_%.py,directory moderating signposting assuring caring link_rounds import_services openreferral) \
 	--ignore-glob='tests/newsletter/test_desk_[a-r]*' --ignore=tests/newsletter/test_rendering.py \
 	--ignore=tests/newsletter/test_roles.py --ignore=tests/newsletter/test_preflight.py --ignore=tests/membership/test_mfa.py
+# Compiled once, not in each of the many processes that tests and commands start.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit kills bench lighthouse lock clean
 

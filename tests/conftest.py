@@ -1,12 +1,38 @@
 """What every test may use. Substitutes are chosen by settings, never by patching our own code."""
 
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
-from tests import factories
+from tests import factories, schema
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Migrate while the workers are still reading the tests; they wait for it when they come to need it."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        subprocess.Popen([sys.executable, "-m", "tests.schema"], cwd=schema.ROOT, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    """Let the test database begin as a copy of one that is migrated: pytest-django's `migrate` finds little to do."""
+    if connection.vendor == "postgresql":
+        connection.settings_dict["TEST"]["TEMPLATE"] = schema.postgres_schema(os.environ["DATABASE_URL"])
+        yield
+        return
+    # A database in memory lives as long as somebody holds it open.
+    with closing(sqlite3.connect(connection.creation._get_test_db_name(), uri=True)) as held:
+        schema.fill_sqlite(held)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,4 +15,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_AUTOREFRESH = True  # look for a file when it is asked for, not for all of them with each test's client
 ANYMAIL = {"WEBHOOK_SECRET": "webhook:for-tests"}
