@@ -36,6 +36,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="9-11", minute=40),
         "options": {"expires": 3000},
     },
+    # Fetches what came back by mail (ADR 24); without BOUNCE_MAILBOX it does nothing. What is missed waits there.
+    "bounces": {"task": "newsletter.tasks.read_bounces", "schedule": 300.0, "options": {"expires": 290}},
     # SPF, DKIM and DMARC of the sender's domain, for the pre-flight.
     "sender": {
         "task": "newsletter.tasks.look_up_sender",

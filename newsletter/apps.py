@@ -6,7 +6,7 @@ class NewsletterConfig(AppConfig):
     verbose_name = "E-news"
 
     def ready(self) -> None:
-        from newsletter import checks, receivers  # noqa: F401  registers checks, connects the signals
+        from newsletter import bounce_checks, checks, receivers  # noqa: F401  registers checks, connects the signals
         from newsletter.models import Issue
         from newsletter.views import presenting
 

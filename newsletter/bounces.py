@@ -28,6 +28,17 @@ BLOCKS = {"blocked", "spam"}
 SOFT_STATUS = re.compile(r"\b(?:4\.\d{1,3}\.\d{1,3}|5\.2\.[23]|5\.[3467]\.\d{1,3})\b")
 HARD_STATUS = re.compile(r"\b5\.(?:1\.(?:0|1|2|3|6|10)|2\.1)\b")  # no such mailbox or domain, or closed
 
+ENHANCED_STATUS = re.compile(r"\b[45]\.\d{1,3}\.\d{1,3}\b")
+BLOCK_STATUS = re.compile(r"[45]\.[67]\.")  # content and policy
+# What servers say that give no code, or none that tells.
+GONE = re.compile(
+    r"(?:user|recipient|mailbox|address|account)\W+(?:is |was |has been )?"
+    r"(?:unknown|not found|disabled|does(?: not|n't) exist)"
+    r"|(?:unknown|no such|invalid) (?:local )?(?:user|recipient|mailbox|address|account)",
+    re.IGNORECASE,
+)
+BLOCKED = re.compile(r"spam|black-?list|block-?list|deny-?list|blocked|reputation|policy", re.IGNORECASE)
+
 MAILGUN_SOFT = {"old", "espblock", "greylisted", "generic", "suppress-complaint", "suppress-unsubscribe"}
 MAILJET_NOT_THE_MAILBOX = {"sender blocked", "content blocked", "policy issue", "preblocked", "duplicate in campaign"}
 POSTMARK = {"HardBounce": HARD, "BadEmailAddress": HARD, "ManuallyDeactivated": HARD, "Blocked": SOFT}
@@ -47,6 +58,22 @@ def verdict(provider: str, event_type: str, report: Any) -> str:
     read = VERDICTS.get(provider)
     found = read(report) if read and isinstance(report, Mapping) else NONE
     return SOFT if event_type == "bounced" and not found else found
+
+
+def returned(status: str, words: str) -> tuple[str, str]:
+    """Return verdict and reason (Anymail's names) of a mail that a server sent back for good.
+
+    `status` is its enhanced status code (RFC 3463), `words` what it said. Hard only where the code says that there is
+    no such mailbox, or the words do without a code that tells: servers refuse for many reasons.
+    """
+    said = f"{status} {words}"
+    telling = [code for code in ENHANCED_STATUS.findall(said) if not code.endswith(".0.0")]
+    gone = bool(HARD_STATUS.search(said)) or (not telling and GONE.search(words) is not None)
+    found = _judged(gone, said)
+    if found == HARD:
+        return HARD, "bounced"
+    blocked = BLOCK_STATUS.match(telling[0]) if telling else BLOCKED.search(words)
+    return SOFT, "blocked" if blocked else "bounced"
 
 
 def is_given_up(member: int) -> bool:

@@ -38,6 +38,9 @@ def check_mail_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMes
                 id="newsletter.E002",
             )
         )
+    if chosen.caution:
+        hint = "Run the tests and look at one message after each upgrade of Anymail, or choose another provider."
+        found.append(Warning(chosen.caution, hint=hint, id="newsletter.W005"))
     if chosen.name == "smtp":
         found += _email_url()
     if chosen.backend:

@@ -26,7 +26,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from newsletter import alarming
+from newsletter import alarming, returned
 from newsletter.bounces import verdict
 from newsletter.machines import signals_said
 from newsletter.models import RawReport
@@ -200,7 +200,11 @@ def _tell(provider: str) -> None:
 
 
 def events_of(row: RawReport) -> Iterator[Reported]:
-    """What Anymail reads out of a report. Raises whatever Anymail raises over what it cannot read."""
+    """What Anymail reads out of a report, or we out of a bounce message. Raises whatever Anymail raises over what it
+    cannot read."""
+    if row.provider == returned.PROVIDER:
+        yield from returned.events_of(row)
+        return
     view = view_class(row.provider)
     if view is None:
         raise ImproperlyConfigured("no provider of ours")

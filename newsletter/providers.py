@@ -20,6 +20,7 @@ from newsletter.transports.batching import Drafts, Merge, Quirks
 from newsletter.transports.file import FileTransport
 from newsletter.transports.pool import Pool
 from newsletter.transports.smtp import SmtpTransport
+from newsletter.verp import return_paths
 
 
 class UnknownProvider(ImproperlyConfigured):
@@ -50,6 +51,7 @@ class Provider:
     webhook: str = ""
     drops_headers_for_idn: bool = False  # Anymail's merge_headers get lost for addresses with a non-ASCII domain
     quirks: Quirks = field(default_factory=Quirks)
+    caution: str = ""  # what whoever chooses it must hear at every start
     note: str = ""
 
 
@@ -67,7 +69,10 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
         one.name: one
         for one in (
             Provider(name="file", note="Writes .eml files under OUTBOX_DIR and sends nothing."),
-            Provider(name="smtp", note="Set EMAIL_URL. No webhooks: bounces come back to NEWS_FROM."),
+            Provider(
+                name="smtp",
+                note="Set EMAIL_URL. No webhooks: BOUNCE_ADDRESS and BOUNCE_MAILBOX bring bounces in (ADR 24).",
+            ),
             _anymail(
                 "amazon_ses",
                 one_by_one=_STORED_ONLY,
@@ -193,7 +198,8 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                     esp_extra={"tracking_settings": {"subscription_tracking": {"enable": False}}},  # else: own links
                     accepted_status=202,
                 ),
-                note="Anymail no longer tests this backend (anymail/django-anymail#432).",
+                caution="Anymail has dropped official support for SendGrid (anymail/django-anymail#432): it works with"
+                " the release that is pinned, and may stop with any later one.",
             ),
             _anymail(
                 "sparkpost",
@@ -262,4 +268,5 @@ def _smtp() -> SmtpTransport:
         timeout=settings.EMAIL_TIMEOUT or 30,
         sender=parseaddr(settings.NEWS_FROM)[1],
         connections=settings.SEND_CONNECTIONS,
+        return_path=return_paths(),
     )

@@ -4,10 +4,11 @@ import logging
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
+from django.conf import settings
 from django.core.cache import cache
 
 from cms import links
-from newsletter import alarming, daily, intake, sender_domain, stopping
+from newsletter import alarming, collecting, daily, intake, sender_domain, stopping
 from newsletter.models import Issue
 from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 SLICE = 120  # seconds one task sends before it hands on, far below the broker's visibility timeout
 READING = 60  # seconds one task reads reports of the provider before it hands on
+COLLECTING = 60  # seconds one task fetches bounce messages; what is left waits in the mailbox
 ASKED = "newsletter.reading_asked"  # set while a task that will read them waits in the broker
 HANDS = 2  # send tasks per issue and tick: as many workers as a small machine has cores
 
@@ -83,6 +85,21 @@ def read_soon() -> None:
             raise
     except Exception as error:
         logger.warning("reports wait for the next tick: %s", type(error).__name__)
+
+
+@shared_task
+def read_bounces() -> None:
+    """Fetch what has come into the bounce mailbox; it is read like any other report. Without a mailbox, nothing."""
+    if not settings.BOUNCE_MAILBOX:
+        return
+    try:
+        collected = collecting.collect(seconds=COLLECTING)
+    except collecting.MailboxUnavailable as error:
+        logger.warning("%s", error)  # and again in five minutes: what is in the mailbox stays there
+        return
+    if collected.stored:
+        logger.info("%s bounce messages fetched, more wait: %s", collected.stored, collected.left)
+        read_soon()
 
 
 @shared_task

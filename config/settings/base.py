@@ -279,6 +279,11 @@ elif EMAIL_PROVIDER == "smtp":
 else:
     EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
 
+# Bounces over plain SMTP (ADR 24): the envelope's sender, to which each delivery adds its number and a keyed hash, and
+# the mailbox that this leads to.
+BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")
+BOUNCE_MAILBOX = env("BOUNCE_MAILBOX", default="")
+
 # Over the network, account mail is handed over behind the answer, so that its time tells strangers nothing (ADR 11).
 ACCOUNT_MAIL_BEHIND_ANSWER = EMAIL_PROVIDER != "file"
 
@@ -339,5 +344,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # It names addresses when one of its detectors fails.
+    "loggers": {"flufl.bounce": {"level": "CRITICAL", "propagate": False}},
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="WARNING")},
 }

@@ -10,7 +10,7 @@ import smtplib
 import ssl
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cached_property
 
 from django.core.mail import DNS_NAME
@@ -28,7 +28,8 @@ UNBUILDABLE = (ValueError, LookupError, TypeError, AttributeError)
 class SmtpTransport:
     """Keeps up to `connections` connections to one SMTP server, each opened when it is first needed.
 
-    `timeout` is in seconds; `sender` is offered once by `check()`.
+    `timeout` is in seconds; `sender` is offered once by `check()`. `return_path` makes the envelope's sender out of
+    the delivery's number, where mail comes back to; without it that is the message's own sender.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class SmtpTransport:
         timeout: float = 30,
         sender: str = "",
         connections: int = 4,
+        return_path: Callable[[int], str] | None = None,
         name: str = "smtp",
     ) -> None:
         self.name = name
@@ -50,7 +52,9 @@ class SmtpTransport:
         self._user, self._password = user, password
         self._use_tls, self._use_ssl = use_tls, use_ssl
         self._timeout = timeout
-        self._sender = sender
+        self._sender = return_path(1) if return_path else sender
+        self._named = "BOUNCE_ADDRESS" if return_path else "NEWS_FROM"  # the setting that the sender is from
+        self._return_path = return_path
         self._connections = max(1, connections)
         self._idle: deque[Connection] = deque()
         self._under_way: deque[tuple[Connection, Parcel]] = deque()  # the one written to longest ago comes first
@@ -74,7 +78,7 @@ class SmtpTransport:
             self._drop_all()
             raise self._unavailable("closed the connection", "try again in a while") from error
         if not 200 <= code < 300:
-            raise self._unavailable(f"refuses our sender ({code})", "check NEWS_FROM and the user in EMAIL_URL")
+            raise self._unavailable(f"refuses our sender ({code})", f"check {self._named} and the user in EMAIL_URL")
 
     def send(self, messages: Iterable[Outgoing]) -> Iterator[Outcome]:
         """Hand each message over and say what became of it, in the order in which that turns out.
@@ -109,7 +113,7 @@ class SmtpTransport:
     def _hand_over(self, message: Outgoing) -> Iterator[Outcome]:
         """Begin this message, and bring others as much further as it takes to have a connection free for it."""
         try:
-            parcel = pack(message)
+            parcel = pack(message, self._return_path)
         except UNBUILDABLE as error:  # a message that cannot be built must not stop the others
             yield Outcome(message.delivery, Result.FAILED, f"cannot-build-message: {type(error).__name__}")
             return

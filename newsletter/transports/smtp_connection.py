@@ -7,6 +7,7 @@ Greeting, EHLO, STARTTLS, AUTH and timeouts are the standard library's.
 
 import re
 import smtplib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,9 +47,13 @@ class Parcel:
     content: bytes  # as DATA wants it
 
 
-def pack(message: Outgoing) -> Parcel:
-    """Return the message ready for `Connection.begin`. Raises ValueError for an address no command may hold."""
-    return Parcel(message.delivery, ascii_sender(message.sender), ascii_domain(message.recipient), message.as_wire())
+def pack(message: Outgoing, return_path: Callable[[int], str] | None = None) -> Parcel:
+    """Return the message ready for `Connection.begin`. Raises ValueError for an address no command may hold.
+
+    `return_path` makes the address that it comes back to out of the delivery's number; without it that is the sender.
+    """
+    sender = return_path(message.delivery) if return_path else ascii_sender(message.sender)
+    return Parcel(message.delivery, sender, ascii_domain(message.recipient), message.as_wire())
 
 
 class Connection(smtplib.SMTP):

@@ -15,8 +15,6 @@ from tests.newsletter.transports import UNSUBSCRIBE, BrokenLetter, Letter
 from tests.newsletter.transports.replies import FOUR, TAKEN, outcome_of
 from tests.servers.http import Reply
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
-
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_every_backend_hands_one_message_to_one_person(provider_server, transport_for, name):

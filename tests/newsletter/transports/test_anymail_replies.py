@@ -14,8 +14,6 @@ from tests.newsletter.transports import Letter
 from tests.newsletter.transports.replies import FOUR, TAKEN, outcome_of
 from tests.servers.http import Reply
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
-
 
 @pytest.mark.parametrize("name", FOUR)
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from tests.newsletter.transports import SITE, UNSUBSCRIBE, BrokenLetter, Letter
 from tests.newsletter.transports.replies import MERGED, RECEIVED, TAKEN
 from tests.servers.http import Reply
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
-
 BATCHED = tuple(MERGED)
 HOSTILE = [
     "%recipient.token%",

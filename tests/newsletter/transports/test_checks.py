@@ -6,8 +6,6 @@ import pytest
 
 from newsletter.checks import check_mail_settings
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
-
 
 @pytest.fixture
 def mail(settings, anymail):
@@ -26,11 +24,13 @@ def mail(settings, anymail):
     return found
 
 
-@pytest.mark.parametrize(
-    "name", ["file", "mailgun", "postmark", "brevo", "resend", "mailtrap", "sendgrid", "sparkpost"]
-)
+@pytest.mark.parametrize("name", ["file", "mailgun", "postmark", "brevo", "resend", "mailtrap", "sparkpost"])
 def test_a_sound_configuration_is_left_in_peace(mail, name):
     assert mail(EMAIL_PROVIDER=name) == []
+
+
+def test_whoever_chooses_sendgrid_hears_that_it_may_end(mail):
+    assert mail(EMAIL_PROVIDER="sendgrid") == ["newsletter.W005"]
 
 
 def test_smtp_is_left_in_peace_with_its_address(mail):

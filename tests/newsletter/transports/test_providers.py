@@ -27,8 +27,6 @@ PUBLIC_KEY = (  # SendGrid's example
     "dFabmdT9POxg=="
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support for SendGrid")
-
 
 def named(one):
     return one.name

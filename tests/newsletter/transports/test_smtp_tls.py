@@ -1,61 +1,21 @@
 """SMTP under TLS, the certificate checked."""
 
-import ipaddress
-import ssl
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from newsletter.transports.base import Result, TransportUnavailable
 from tests.newsletter.transports.smtp import SmtpTransportTo, accepted_deliveries, letters, outcome_of
 from tests.servers.smtp import SmtpServer
+from tests.servers.tls import self_signed, speaking
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """Return a function that makes a self-signed certificate with its key, as one file."""
-
-    def make(address):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.org")])
-        now = datetime.now(UTC)
-        signed = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        file = tmp_path_factory.mktemp("tls") / "mail.pem"
-        file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            + signed.public_bytes(serialization.Encoding.PEM)
-        )
-        return file
-
-    return make
+    return lambda address: self_signed(address, tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
 def own(certificate):
     return certificate("127.0.0.1")
-
-
-def speaking(file):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 @pytest.fixture(params=["STARTTLS", "implicit"])
