@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from cms import arming
 from cms.addresses import normalise_address
 from cms.caring import ASKED, SOON, mark_checked, with_contact
 from cms.mail import deliver, hand_over, letter_to_stranger, may_write_to
@@ -48,7 +49,7 @@ def ask_contacts(*, at_most: int = PER_RUN, seconds: float = SECONDS) -> int:
 
     May be run at any time, by several processes at once. While sending is disarmed nothing is done.
     """
-    if not settings.SENDING_ARMED:
+    if arming.examine():
         return 0
     until = time.monotonic() + seconds
     asked = tried = 0
@@ -96,7 +97,7 @@ def to_ask(now: datetime) -> Any:
 @transaction.atomic
 def ask_now(*, entry: Entry, by: Any) -> None:
     """Ask an entry's contact because an editor wants to know. Raises CannotAsk."""
-    if not settings.SENDING_ARMED:
+    if arming.examine():
         raise CannotAsk("Nobody was asked, because sending is switched off on this installation.")
     Entry.objects.select_for_update(of=("self",)).filter(pk=entry.pk).first()
     page = _askable().filter(pk=entry.pk).specific().first()

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
+from cms import arming
 from cms.mail import after_commit, deliver, letter_to_stranger, may_write_to
 from cms.models import Submission
 
@@ -27,7 +28,7 @@ def tell_waiting(*, at_most: int = PER_RUN, seconds: float = SECONDS) -> int:
 
     May be run at any time, by several processes at once. While sending is disarmed nothing is done.
     """
-    if not settings.SENDING_ARMED:
+    if arming.examine():
         return 0
     until = time.monotonic() + seconds
     answered = Submission.objects.filter(answered_at__gt=timezone.now() - AGAIN_FOR, told_at=None)

@@ -26,6 +26,7 @@ from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
+from cms import arming
 from membership import services
 from membership.ending import end_all
 from membership.letters import letter
@@ -67,7 +68,7 @@ class Asked:
 
 def run(seconds: float = 60) -> Asked:
     """Take every step that is due, oldest first. May be run at any time, by several processes at once."""
-    if not settings.SENDING_ARMED or not _anybody_due():
+    if not _anybody_due() or arming.examine():
         return Asked()
     deadline = time.monotonic() + seconds
     post = get_connection()

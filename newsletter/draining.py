@@ -12,8 +12,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import Exists
 from django.utils import timezone
 
+from cms.models import Disarmed
 from newsletter import ledger, stopping
 from newsletter.certificate import issue_certificate
 from newsletter.flow import SOON, Breaker, Flow
@@ -44,8 +46,9 @@ class Sent:
 
 
 def is_open(issue: int) -> bool:
-    """Whether the issue may be sent right now (not paused, not cancelled, not finished)."""
-    return Mailing.objects.filter(pk=issue, state=Mailing.State.SENDING).exists()
+    """Whether the issue may be sent right now (not paused, not cancelled, not finished, nothing disarmed)."""
+    armed = ~Exists(Disarmed.objects.all())
+    return Mailing.objects.filter(armed, pk=issue, state=Mailing.State.SENDING).exists()
 
 
 class Drain:

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 
-from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from cms import arming
 from cms.groups import MEMBERS_GROUP
 from membership.models import Audience, Suppression, User
 from newsletter.compiling import IssueError
@@ -67,7 +67,7 @@ def rehearse(
     Raises IssueError, or RenderError, with a sentence, before anything is sent. What happens then is in the result:
     nothing is tried again.
     """
-    if group and not settings.SENDING_ARMED:
+    if group and arming.examine():
         raise IssueError(DISARMED)
     audience = audience and without_searches(audience)
     people = _people(by, group)

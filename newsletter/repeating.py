@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from cms import arming
 from membership.models import Subscription, Suppression
 from newsletter.models import Delivery, Mailing
 from newsletter.providers import PROVIDERS
@@ -35,7 +36,7 @@ def window(provider: str) -> Window | None:
 def waits(issue: int) -> bool:
     """Whether the issue holds deliveries that a drain would repeat now: the ones `ledger.mark_repeating` takes."""
     times = window(settings.EMAIL_PROVIDER)
-    if not times or not settings.SENDING_ARMED:
+    if not times or arming.silence():
         return False
     suppressed = Suppression.objects.filter(address_hash=OuterRef("member__user__address_hash"))
     return Delivery.objects.filter(

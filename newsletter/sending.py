@@ -3,10 +3,10 @@
 import time
 from dataclasses import replace
 
-from django.conf import settings
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from cms import arming
 from newsletter import stopping
 from newsletter.compiling import IssueError
 from newsletter.draining import Drain, Progress, Sent
@@ -16,8 +16,6 @@ from newsletter.providers import get_transport
 from newsletter.recovery import recover_issue
 from newsletter.transports.base import Transport
 
-DISARMED = "Sending is disarmed on this installation: set SENDING_ARMED=true once you have checked it."
-
 
 def start(issue: Issue, transport: Transport | None = None) -> Mailing:
     """Freeze the issue if that has not happened, and open it for sending.
@@ -25,8 +23,8 @@ def start(issue: Issue, transport: Transport | None = None) -> Mailing:
     Raises IssueError (not armed, not approved, cancelled or paused) or TransportUnavailable, before anything is
     changed. An issue that is being sent, or has been, is left as it is.
     """
-    if not settings.SENDING_ARMED:
-        raise IssueError(DISARMED)
+    if silent := arming.examine():
+        raise IssueError(silent)
     mailing = issue.get_mailing()
     if mailing and mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
         raise IssueError(f"The sending of {issue.period} is {mailing.state}: resume it before sending.")
@@ -57,8 +55,8 @@ def drain(
 
     Stops in good order when the process is asked to end (`stopping.py`). `patient`: see `Drain`.
     """
-    if not settings.SENDING_ARMED:
-        return Sent(0, left=True, trouble=DISARMED)
+    if silent := arming.examine():
+        return Sent(0, left=True, trouble=silent)
     own = transport or get_transport()
     try:
         with stopping.deferred():

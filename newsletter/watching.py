@@ -18,11 +18,11 @@ from django.db.models import Count as CountOf
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
+from cms import arming
 from newsletter import intake, ledger, throttling
 from newsletter.flow import ASKED_FOR_LESS, DAY_USED_UP, OUT_OF_REACH
 from newsletter.happenings import Happening, happenings
 from newsletter.models import DayCount, Delivery, Issue, Mailing
-from newsletter.sending import DISARMED
 
 State = Delivery.State
 UNDONE = {state.value for state in Delivery.UNFINISHED}
@@ -128,7 +128,7 @@ class Watch:
 
 
 def watch(issue: Issue, mailing: Mailing, *, now: float | None = None) -> Watch:
-    """Say how a mailing is going: at most seven statements, or four when it was counted just now."""
+    """Say how a mailing is going: at most eight statements, or five when it was counted just now."""
     now = time.time() if now is None else now
     track = _track(issue, mailing, now)
     count, happened = track.count, happenings(issue)
@@ -137,8 +137,8 @@ def watch(issue: Issue, mailing: Mailing, *, now: float | None = None) -> Watch:
     average = _average(mailing, count, happened, now)
     if not sending:
         return Watch(mailing, count, None, average, None, False, [], happened)
-    if not settings.SENDING_ARMED:
-        return Watch(mailing, count, rate, average, None, False, [DISARMED], happened)
+    if silent := arming.silence():
+        return Watch(mailing, count, rate, average, None, False, [silent], happened)
     brakes = _brakes(now)
     end, day_limited = _end(count, rate or average, brakes, now)
     return Watch(mailing, count, rate, average, end, day_limited, list(_problems(track, brakes, now)), happened)

@@ -2,8 +2,10 @@
 
 import cms.models.entry
 import django.db.models.deletion
+import django.utils.timezone
 import modelcluster.fields
 import modelsearch.index
+import uuid
 import wagtail.fields
 from django.conf import settings
 from django.db import migrations, models
@@ -436,6 +438,33 @@ class Migration(migrations.Migration):
             options={
                 'permissions': [('moderate_submissions', 'Can moderate what people offer for the directory')],
                 'indexes': [models.Index(fields=['state', 'made_at'], name='submission_state'), models.Index(fields=['answered_at'], name='submission_answered'), models.Index(condition=models.Q(('answered_at__isnull', False), ('told_at', None)), fields=['answered_at'], name='submission_untold'), models.Index(fields=['email', 'made_at'], name='submission_email')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Disarmed',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('since', models.DateTimeField(default=django.utils.timezone.now)),
+                ('because', models.CharField(max_length=300)),
+                ('behind', models.BooleanField(default=False)),
+                ('taken_at', models.DateTimeField(null=True)),
+                ('told', models.BooleanField(default=False)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='disarmed_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Installation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('mark', models.UUIDField(default=uuid.uuid4)),
+                ('name', models.CharField(blank=True, max_length=200)),
+                ('place', models.CharField(max_length=200)),
+                ('turns', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='installation_once')],
             },
         ),
         migrations.AddIndex(

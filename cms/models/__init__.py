@@ -15,6 +15,7 @@ from cms.models.kinds import (
 from cms.models.link import CheckedLink
 from cms.models.message import Message
 from cms.models.pages import DirectoryPage, HomePage, StandardPage
+from cms.models.running import Disarmed, Installation
 from cms.models.search import SearchFacets, SearchText, SearchWord
 from cms.models.submission import Submission
 from cms.models.taxonomies import AgeGroup, Region, Sector, Topic
@@ -29,12 +30,14 @@ __all__ = [
     "ConsortiaPage",
     "Consortium",
     "DirectoryPage",
+    "Disarmed",
     "Enquiry",
     "Entry",
     "Event",
     "FruitlessSearch",
     "Funding",
     "HomePage",
+    "Installation",
     "Kind",
     "Message",
     "Policy",

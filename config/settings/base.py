@@ -23,6 +23,8 @@ env.ENVIRON = {name: value for name, value in env.ENVIRON.items() if value}
 VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
+VERSION = "0.1.0"  # as in pyproject.toml; a test compares
+
 # --- Who we are -----------------------------------------------------------------------------------
 SITE_NAME = "i-HOP"
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
@@ -288,7 +290,10 @@ BOUNCE_MAILBOX = env("BOUNCE_MAILBOX", default="")
 ACCOUNT_MAIL_BEHIND_ANSWER = EMAIL_PROVIDER != "file"
 
 # --- Sending (newsletter) -------------------------------------------------------------------------
-SENDING_ARMED = env.bool("SENDING_ARMED", default=True)  # a restored copy starts with this off
+# Off, nothing is mailed by itself, whatever the database says (ADR 27).
+SENDING_ARMED = env.bool("SENDING_ARMED", default=True)
+# The same for all processes of one installation, and another for each copy; in production the site's address.
+INSTALLATION_ID = env("INSTALLATION_ID", default="")
 SEND_RATE_PER_SECOND = env.float("SEND_RATE_PER_SECOND", default=0.0)  # 0 = as fast as the provider takes it
 # Of all workers together, and of one recipient domain: “nhs.net=5,*=20” (* = any other; empty = no limit).
 SEND_DOMAIN_RATES = env("SEND_DOMAIN_RATES", default="")

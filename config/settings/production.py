@@ -32,6 +32,7 @@ if CACHES["default"]["BACKEND"].endswith("FileBasedCache"):
     raise ImproperlyConfigured("Set CACHE_URL (redis://host:6379/1) so that every process counts the same rate limits.")
 
 DEBUG = False
+INSTALLATION_ID = env("INSTALLATION_ID", default=SITE_URL)
 STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=True)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^e-news/u/"]  # one-click leaving must never meet a redirect (RFC 8058)

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
+from cms import arming
 from newsletter.desk.access import issue_context, may_approve, visible_issue
 from newsletter.happenings import who_started
 from newsletter.models import Delivery, Issue, Item, Link, Mailing, Schedule
 from newsletter.reach import mailable
-from newsletter.sending import DISARMED
 from newsletter.watching import Watch, watch
 from newsletter.wording import approval_of
 
@@ -54,7 +53,7 @@ def _figures(issue: Issue, mailing: Mailing | None) -> dict[str, Any]:
             "standing": WAITING,
             "schedule": schedule,
             "due": bool(schedule and schedule.send_at <= timezone.now()),
-            "disarmed": "" if settings.SENDING_ARMED else DISARMED,
+            "disarmed": arming.silence(),
             "seconds": PATIENT_SECONDS if issue.is_approved else 0,
         }
     seen = watch(issue, mailing)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ImproperlyConfigured
@@ -18,13 +17,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from wagtail.log_actions import log
 
+from cms import arming
 from membership.models import User
 from newsletter.compiling import IssueError
 from newsletter.desk.access import issue_context, require_approver, staff, visible_issue
 from newsletter.models import Issue, Mailing
 from newsletter.reach import mailable
 from newsletter.scheduling import schedule
-from newsletter.sending import DISARMED, start
+from newsletter.sending import start
 from newsletter.steering import STANDING, cancel, pause, resume
 from newsletter.tasks import send_issue
 from newsletter.transports.base import TransportUnavailable
@@ -74,8 +74,8 @@ def _do(request: HttpRequest, issue: Issue, act: Act, reason: str) -> HttpRespon
 
 def _refusal(act: Act, issue: Issue, mailing: Mailing | None) -> str:
     """Why an act makes no sense now, said before anybody fills in a reason. The act itself checks again."""
-    if act.name == "send_now" and not settings.SENDING_ARMED:
-        return DISARMED
+    if act.name == "send_now" and (silent := arming.silence()):
+        return silent
     if not mailing:
         if act.name != "send_now":
             return f"You cannot {act.name} the issue {issue.period}: its sending has not begun."
@@ -167,8 +167,8 @@ def _send_now(issue: Issue, by: User, reason: str) -> str:
     """The scheduler starts it, so that freezing a great issue keeps nobody waiting. What is frozen is only opened."""
     mailing = issue.get_mailing()
     if not mailing:
-        if not settings.SENDING_ARMED:
-            raise IssueError(DISARMED)
+        if silent := arming.silence():
+            raise IssueError(silent)
         schedule(issue, timezone.now(), by=by)
         return "It starts within a minute: this page follows it by itself."
     if mailing.state != State.FROZEN:

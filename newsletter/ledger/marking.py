@@ -122,6 +122,7 @@ def mark_sending(*, issue: int, attempt: uuid.UUID, rows: Sequence[Claimed], pro
         WHERE newsletter_delivery.id = why.id AND lower(newsletter_delivery.state) = 'claimed'
           AND newsletter_delivery.attempt = %s AND newsletter_delivery.lease_until > {timestamp()}
           AND EXISTS (SELECT 1 FROM newsletter_mailing g WHERE g.issue_id = %s AND g.state = 'sending')
+          AND NOT EXISTS (SELECT 1 FROM cms_disarmed)
         RETURNING newsletter_delivery.id, newsletter_delivery.edition_id, newsletter_delivery.state, {_person()}
         """,
         [
@@ -163,6 +164,7 @@ def mark_repeating(
             WHERE d.issue_id = %s AND d.state = 'unknown' AND d.provider = %s AND d.handed_at > {timestamp()}
               AND d.finished_at < {timestamp()} AND d.attempts < %s AND {SKIP_REASON} = ''
               AND EXISTS (SELECT 1 FROM newsletter_mailing g WHERE g.issue_id = %s AND g.state = 'sending')
+              AND NOT EXISTS (SELECT 1 FROM cms_disarmed)
             ORDER BY d.id LIMIT %s {"FOR UPDATE OF d SKIP LOCKED" if is_postgres() else ""}
         )
         UPDATE newsletter_delivery

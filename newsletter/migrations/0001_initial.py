@@ -143,17 +143,6 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
-        migrations.CreateModel(
-            name='Disarmed',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('since', models.DateTimeField(default=django.utils.timezone.now)),
-                ('because', models.CharField(max_length=200)),
-            ],
-            options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='disarmed_once')],
-            },
-        ),
         migrations.AddField(
             model_name='delivery',
             name='edition',

@@ -6,7 +6,7 @@ from newsletter.models.flow import DayCount, Pace, Throttle
 from newsletter.models.issue import ENewsPage, Issue
 from newsletter.models.item import Item
 from newsletter.models.mailing import CertificateRecord, Mailing
-from newsletter.models.running import Disarmed, Heartbeat, Lease
+from newsletter.models.running import Heartbeat, Lease
 from newsletter.models.settings import NewsletterSettings
 from newsletter.models.totals import Rollup, Total
 
@@ -17,7 +17,6 @@ __all__ = [
     "DayCount",
     "Delivery",
     "Departure",
-    "Disarmed",
     "ENewsPage",
     "Edition",
     "EditionAudience",

@@ -1,4 +1,4 @@
-"""What running processes must know of each other: who is alive, who is the scheduler, and whether mail may go out."""
+"""What running processes must know of each other: who is alive, and who is the scheduler."""
 
 from django.db import models
 from django.utils import timezone
@@ -27,16 +27,3 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
-
-
-class Disarmed(models.Model):
-    """While its one row is there, this database sends nothing to members: it was restored from a backup, say."""
-
-    since = models.DateTimeField(default=timezone.now)
-    because = models.CharField(max_length=200)
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="disarmed_once")]
-
-    def __str__(self) -> str:
-        return self.because

@@ -166,6 +166,7 @@ class TestWhoIsAsked:
                 ask()
             return len(captured)
 
+        ask()  # the first look at the database takes down which one it is
         assert queries("few@example.org", 2) == queries("many@example.org", 10)
 
 

@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from cms.arming import BY_SETTING
 from newsletter import flow, watching
 from newsletter.models import DayCount, Delivery, Edition, Issue, Mailing, Throttle
-from newsletter.sending import DISARMED
 from newsletter.steering import cancel, pause, resume
 from newsletter.watching import Watch, count, forget, watch
 from tests.newsletter.fakes import crowd_of, open_mailing, set_mailing
@@ -118,7 +118,7 @@ class TestWatching:
         first = statements(lambda: watch(issue, mailing, now=now))
         again = [statements(lambda: watch(issue, mailing, now=now + 1)) for _ in range(10)]
         assert first == again[0] + 1
-        assert set(again) == {3}, "the history, the provider's signals, and its reports that cannot be read"
+        assert set(again) == {4}, "whether it may mail, the history, the provider's signals, and its unreadable reports"
 
     def test_statements_do_not_grow(self):
         few, many = being_sent(5), being_sent(100, editions=9, sent=30)
@@ -239,7 +239,7 @@ class TestProblems:
     def test_disarmed(self, settings):
         settings.SENDING_ARMED = False
         seen = look(being_sent(10, sent=5))
-        assert (seen.problems, seen.end) == ([DISARMED], None)
+        assert (seen.problems, seen.end) == ([BY_SETTING], None)
 
     @pytest.mark.parametrize(("failures", "words"), [(0, "asked for less"), (2, "out of reach")])
     def test_provider_holds_us(self, settings, failures, words):
