@@ -108,6 +108,7 @@ lighthouse: .venv/installed-dev var/lighthouse/installed ## Google's audit of ho
 lock: .venv/installed-dev ## pin the dependencies anew, with hashes and without any index's address
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 	@uv pip compile pyproject.toml --group dev -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+	@uv pip compile pyproject.toml --all-extras -c requirements.lock -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements-extras.lock
 
 clean: ## forget the sample installation (database, outbox, uploads)
 	@rm -rf var

@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.urls import include, path
 from django.views.generic import RedirectView
-from health_check.views import HealthCheckView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
@@ -12,7 +11,7 @@ from cms.views.media import picture
 from config import views
 
 urlpatterns = [
-    path("healthz", HealthCheckView.as_view(checks=["health_check.checks.Database"]), name="healthz"),
+    # /healthz, /readyz and /metrics are answered before: config/observing/probes.py
     path(".well-known/security.txt", views.security_txt),
     # One way to log in for everybody: Wagtail's own login forms would pass by e-mailed codes and MFA.
     path("admin/login/", views.log_in),

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from cms import links
-from newsletter import alarming, collecting, daily, intake, sender_domain, stopping
+from newsletter import alarming, collecting, daily, heartbeats, intake, sender_domain, stopping
 from newsletter.models import Issue
 from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
@@ -42,6 +42,7 @@ def tick() -> None:
     alarming.judge_sending()
     if daily.is_due():  # the morning's start was missed, or had to stop half-way
         do_daily.apply_async(expires=55)
+    heartbeats.beat(heartbeats.TICK, heartbeats.TICK)  # last: whoever watches sees that all of this was done
 
 
 @shared_task

@@ -144,6 +144,12 @@ def watch(issue: Issue, mailing: Mailing, *, now: float | None = None) -> Watch:
     return Watch(mailing, count, rate, average, end, day_limited, list(_problems(track, brakes, now)), happened)
 
 
+def pace(issue: Issue, mailing: Mailing, *, now: float | None = None) -> tuple[Count, float | None]:
+    """The latest count and the messages a second, for machines that watch: counted anew only when that is due."""
+    track = _track(issue, mailing, time.time() if now is None else now)
+    return track.count, track.rate
+
+
 def count(issue: Issue, now: float | None = None) -> Count:
     """Count an issue's ledger now, in one statement, and two more while something waits to be tried again."""
     rows = Delivery.objects.filter(issue=issue).order_by().values_list("state", "edition").annotate(n=CountOf("*"))

@@ -10,6 +10,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 
 from config.anymail import anymail_settings
+from config.observing.logs import logging_config
 from config.schedule import SCHEDULE
 from config.secret import local_secret_key
 
@@ -110,9 +111,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.observing.requests.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.observing.probes.Probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -328,7 +331,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = SCHEDULE
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "config.beat:LeasedScheduler"  # one of any number of beat processes ticks (ADR 26)
+BEAT_LEASE_SECONDS = env.float("BEAT_LEASE_SECONDS", default=150.0)  # until another takes over from one that was killed
 
 # --- Cache: rate limits, shared by every process --------------------------------------------------
 _cache = env("CACHE_URL", default=CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else "")
@@ -343,13 +347,8 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 CACHES["default"]["KEY_PREFIX"] = CELERY_TASK_DEFAULT_QUEUE
 
+# --- Watching (ADR 25) ------------------------------------------------------------------------------
+METRICS_TOKEN = env("METRICS_TOKEN", default="")  # the bearer token for /metrics; without one, this machine only
+
 # --- Logging: ids, never addresses, tokens or bodies (quality.md 22) -------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # It names addresses when one of its detectors fails.
-    "loggers": {"flufl.bounce": {"level": "CRITICAL", "propagate": False}},
-    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="WARNING")},
-}
+LOGGING = logging_config(env("LOG_FORMAT", default="line"), env("LOG_LEVEL", default="WARNING"))

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.observing.logs import logging_config
 from config.settings.base import *  # noqa: F403
 from config.settings.base import ANYMAIL, CACHES, EMAIL_PROVIDER, SITE_URL, env
 from config.settings.static import STORAGES  # noqa: F401
@@ -33,9 +34,11 @@ if CACHES["default"]["BACKEND"].endswith("FileBasedCache"):
 
 DEBUG = False
 INSTALLATION_ID = env("INSTALLATION_ID", default=SITE_URL)
+LOGGING = logging_config(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))
 STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=True)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^e-news/u/"]  # one-click leaving must never meet a redirect (RFC 8058)
+# Probes come without HTTPS, and one-click leaving must never meet a redirect (RFC 8058).
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$", r"^e-news/u/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31536000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

@@ -16,7 +16,8 @@ class Lease(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a process. `kind` is “worker” or “beat”; names hold no person."""
+    """The last sign of life of a process. `kind` is “worker”, “beat”, or “tick” for the periodic work itself; names
+    hold no person."""
 
     name = models.CharField(max_length=100, primary_key=True)
     kind = models.CharField(max_length=10)

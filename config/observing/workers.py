@@ -1,0 +1,86 @@
+"""Celery's processes: our logging, the ids that a task inherits, counters, and the worker's sign of life.
+
+Imported by `config/celery.py`, before Django is set up: what needs models or settings is imported when it is needed.
+"""
+
+import logging.config
+import os
+import time
+from typing import Any
+
+from celery.signals import (
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+)
+
+from config.observing.correlation import FORM, Context, current
+
+HEADER = "request_id"  # of a message: the request (or the first task) that all this is done for
+_begun: dict[str, tuple[Any, float]] = {}  # by task id: how to get back to the context before, and when it began
+
+
+@setup_logging.connect
+def use_our_logging(loglevel: int = logging.WARNING, **kwargs: Any) -> None:
+    """Keep Celery from setting up its own: LOG_LEVEL and LOG_FORMAT hold for every process. `--loglevel` may ask for
+    more, never for less."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+    root = logging.getLogger()
+    root.setLevel(min(root.level, loglevel or root.level))
+
+
+@before_task_publish.connect
+def hand_on(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """Let the task know for which request it works."""
+    context = current.get()
+    if headers is not None and (identity := context.request_id or context.task_id):
+        headers.setdefault(HEADER, identity)
+
+
+@task_prerun.connect
+def begin(task_id: str = "", task: Any = None, **kwargs: Any) -> None:
+    inherited = task.request.get(HEADER) or ""
+    known = isinstance(inherited, str) and FORM.fullmatch(inherited)
+    context = Context(request_id=inherited if known else task_id, task_id=task_id, task=task.name)
+    _begun[task_id] = (current.set(context), time.perf_counter())
+
+
+@task_postrun.connect
+def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs: Any) -> None:
+    from config.observing import counters
+
+    before, began = _begun.pop(task_id, (None, 0.0))
+    if before is None:
+        return
+    current.reset(before)
+    counters.count_task(task.name, (state or "unknown").lower(), time.perf_counter() - began)
+
+
+@worker_init.connect
+def count_in_files(**kwargs: Any) -> None:
+    """Before the worker forks, so that what its processes count can be added up."""
+    from django.conf import settings
+
+    from config.observing import counters
+
+    counters.share(settings.VAR_DIR, "worker", os.getpid())
+
+
+@worker_ready.connect
+def show_life(sender: Any = None, **kwargs: Any) -> None:
+    from config.observing.heart import start
+
+    start("worker")
+
+
+@worker_shutdown.connect
+def stop_showing_life(**kwargs: Any) -> None:
+    from config.observing.heart import stop
+
+    stop()
