@@ -6,7 +6,22 @@ from cms.models import Region, Sector
 from membership.fields import AddressField, only_a_name
 
 
-class ChoicesForm(forms.Form):
+class MeasuringForm(forms.Form):
+    """The two switches: what may be measured. Their words are part of the consent (`docs/consent-wording.md`)."""
+
+    track_opens = forms.BooleanField(
+        required=False,
+        label="You may count whether I open the e-news",
+        help_text="Off unless you switch it on. It tells us whether the e-news is of use.",
+    )
+    track_clicks = forms.BooleanField(
+        required=False,
+        label="You may count which links I follow",
+        help_text="Off unless you switch it on. It tells us which information helps whom.",
+    )
+
+
+class ChoicesForm(MeasuringForm):
     """What somebody wants to receive: shared by joining and preferences."""
 
     sectors = forms.ModelMultipleChoiceField(
@@ -22,16 +37,6 @@ class ChoicesForm(forms.Form):
         empty_label="The whole country (national news only)",
         label="Your region",
         help_text="You receive what is new in your region, and what is national.",
-    )
-    track_opens = forms.BooleanField(
-        required=False,
-        label="You may count whether I open the e-news",
-        help_text="Off unless you switch it on. It tells us whether the e-news is of use.",
-    )
-    track_clicks = forms.BooleanField(
-        required=False,
-        label="You may count which links I follow",
-        help_text="Off unless you switch it on. It tells us which information helps whom.",
     )
 
 

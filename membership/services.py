@@ -42,18 +42,34 @@ def change_preferences(
     member.sectors.set(chosen)
     member.region = region
     member.save(update_fields=["region"])
-    wanted = {"track_opens": track_opens, "track_clicks": track_clicks}
-    for field, purpose in TRACKING.items():
-        if getattr(subscription, field) != wanted[field]:
-            _record(member, purpose, Act.CONFIRMED if wanted[field] else Act.WITHDRAWN, channel)
+    _switch(subscription, channel, track_opens=track_opens, track_clicks=track_clicks)
     subscription.kinds = sorted(set(kinds))
     subscription.frequency = frequency or subscription.frequency
-    subscription.track_opens, subscription.track_clicks = track_opens, track_clicks
     subscription.full_clean(exclude=["member"])
     subscription.save(update_fields=["kinds", "frequency", "track_opens", "track_clicks"])
     after = (set(chosen), member.region_id, subscription.kinds, subscription.frequency)
     names = ("sectors", "region", "kinds", "frequency")
     _note_change(member, [name for name, old, new in zip(names, before, after, strict=True) if old != new])
+
+
+@transaction.atomic
+def change_measuring(
+    *,
+    subscription: Subscription,
+    track_opens: bool,
+    track_clicks: bool,
+    channel: ConsentRecord.Channel = Channel.PREFERENCES,
+) -> None:
+    """Keep what the member lets us measure, and nothing else of their choices; record every switch that moved."""
+    _switch(subscription, channel, track_opens=track_opens, track_clicks=track_clicks)
+    subscription.save(update_fields=["track_opens", "track_clicks"])
+
+
+def _switch(subscription: Subscription, channel: ConsentRecord.Channel, **wanted: bool) -> None:
+    for field, purpose in TRACKING.items():
+        if getattr(subscription, field) != wanted[field]:
+            _record(subscription.member, purpose, Act.CONFIRMED if wanted[field] else Act.WITHDRAWN, channel)
+            setattr(subscription, field, wanted[field])
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """Leaving and changing preferences from a mail, without a login."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core import signing
@@ -51,31 +51,33 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """A member's preferences through the link in a mail (valid seven days), else the offer of a fresh link."""
-    address = request.build_absolute_uri()
-    if ":" in token:
-        subscription = _by_fresh_link(token)
-        if not subscription:
-            return render(request, "newsletter/preferences_old.html", {"known": False}, status=404)
-        return edit_preferences(
-            request, subscription, back=address, masked_address=masked(subscription.member.user.email)
-        )
-    delivery = find_delivery(token)
-    subscription = subscription_of(delivery) or find_aged(token)
+    subscription, valid = find_by_link(token)
     if not subscription:
         return render(request, "newsletter/preferences_old.html", {"known": False}, status=404)
-    if delivery and _sent_at(delivery) + LINK_VALID > timezone.now():
-        return edit_preferences(
-            request, subscription, back=address, masked_address=masked(subscription.member.user.email)
-        )
+    masked_address = masked(subscription.member.user.email)
+    if valid:
+        address, measured = request.build_absolute_uri(), reverse("news_measured", args=[token])
+        return edit_preferences(request, subscription, back=address, measured=measured, masked_address=masked_address)
     sent = request.method == "POST"
     if sent:
         _send_fresh_link(subscription)
-    context = {"known": True, "sent": sent, "masked_address": masked(subscription.member.user.email)}
+    context = {"known": True, "sent": sent, "masked_address": masked_address}
     return render(request, "newsletter/preferences_old.html", context)
 
 
-def _sent_at(delivery: Delivery) -> timezone.datetime:  # type: ignore[name-defined]
-    return delivery.finished_at or delivery.issue.mailing.started_at or delivery.issue.mailing.frozen_at
+def find_by_link(token: str) -> tuple[Subscription | None, bool]:
+    """Return whose preferences a link leads to, and whether it still opens them: for seven days after it was sent."""
+    if ":" in token:
+        subscription = _by_fresh_link(token)
+        return subscription, bool(subscription)
+    delivery = find_delivery(token)
+    subscription = subscription_of(delivery) or find_aged(token)
+    return subscription, bool(delivery and subscription and _sent_at(delivery) + LINK_VALID > timezone.now())
+
+
+def _sent_at(delivery: Delivery) -> datetime:
+    mailing = delivery.issue.mailing
+    return delivery.finished_at or mailing.started_at or mailing.frozen_at
 
 
 def _by_fresh_link(token: str) -> Subscription | None:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -40,7 +41,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     subscription = own_subscription(request)
     if not subscription:
         return redirect("join")
-    return edit_preferences(request, subscription, back="preferences")
+    return edit_preferences(request, subscription, back="preferences", measured=reverse("measured"))
 
 
 def own_subscription(request: HttpRequest) -> Subscription | None:
@@ -51,12 +52,12 @@ def own_subscription(request: HttpRequest) -> Subscription | None:
 
 
 def edit_preferences(
-    request: HttpRequest, subscription: Subscription, *, back: str, masked_address: str = ""
+    request: HttpRequest, subscription: Subscription, *, back: str, measured: str, masked_address: str = ""
 ) -> HttpResponse:
     """Show and keep a member's choices; the same page with a login and through a signed link.
 
-    `back` is the address to return to after saving. "preview" shows what unsaved choices would bring: the whole page
-    for a browser without JavaScript, only the preview for htmx.
+    `back` is the address to return to after saving, `measured` that of the page about what was measured. "preview"
+    shows what unsaved choices would bring: the whole page for a browser without JavaScript, only the preview for htmx.
     """
     act = request.POST.get("act", "save") if request.method == "POST" else ""
     of_choices, of_pause = act in {"save", "preview"}, act == "pause"
@@ -75,6 +76,7 @@ def edit_preferences(
         "undo_until": subscription.ended_at and subscription.ended_at + services.UNDO_WITHIN,
         "suppressed": is_suppressed(subscription),
         "masked_address": masked_address,
+        "measured": measured,
         "unsaved": act == "preview",
         "preview": _preview(form, subscription),
     }
