@@ -6,6 +6,7 @@ from config.observing.logs import logging_config
 
 timeout = 60  # seconds: the longest page is an export
 graceful_timeout = 25  # for requests under way when a deployment ends this process; less than its own patience (30 s)
+control_socket_disable = True  # nobody gives it orders but by signals
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  its sign of life; a disk may block
 
 # No access log: it would hold IP addresses, browsers and tokens. `config/observing/requests.py` writes its own line.

@@ -2,15 +2,14 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from config.observing import counters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
-application = get_wsgi_application()
-
-from django.conf import settings  # noqa: E402
-
-from config.observing import counters  # noqa: E402
-
-# gunicorn's processes are forked from one, and are asked for metrics as one.
+# gunicorn's processes are forked from one, and are asked for metrics as one. Before anything else: see `share`.
 counters.share(settings.VAR_DIR, "web", os.getppid())
+
+application = get_wsgi_application()

@@ -8,6 +8,7 @@ import glob
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -22,12 +23,13 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def share(folder: Path, role: str, process: int) -> None:
-    """Count in files from now on, so that others can add them up. Call it before anything is counted.
+    """Count in files from now on, so that others can add them up. Call it before anything imports prometheus_client,
+    which makes up its mind then.
 
     `process` is the number of the process that the counting ones are forked from. Does nothing when somebody has
     chosen a folder, or when none can be made: then each process has its own counters.
     """
-    if os.environ.get(VARIABLE):
+    if os.environ.get(VARIABLE) or "prometheus_client" in sys.modules:
         return
     own = folder / "metrics" / f"{role}-{socket.gethostname()}-{process}"
     try:

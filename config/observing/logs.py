@@ -94,8 +94,10 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             "django": ours,  # its own handlers mail whole requests to ADMINS
             "django.server": ours,
             "django.request": {"level": "ERROR"},  # every 404 would be a warning; requests have a line of their own
+            "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; the request's line says 400
             "django.db.backends": {"level": "WARNING"},  # else every value of every statement
             "flufl.bounce": {"level": "CRITICAL", "propagate": False},  # names addresses when a detector fails
+            "environ": {"level": "WARNING"},  # else that there is no .env
             "botocore": {"level": "INFO"},  # else the body of every mail
             "gunicorn.error": ours,
             "gunicorn.access": {"handlers": [], "propagate": False},  # IP addresses, tokens and browsers

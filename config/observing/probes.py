@@ -32,6 +32,7 @@ class Probes:
             return self.get_response(request)
         response = view(request) if request.method in {"GET", "HEAD"} else HttpResponse(status=405)
         add_never_cache_headers(response)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # by Django, as an error, at each 503
         return response
 
 
