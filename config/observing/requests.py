@@ -6,10 +6,11 @@ The line takes the place of gunicorn's access log, which would hold IP addresses
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from config.observing import counters
+from config.observing import counters, tracing
 from config.observing.areas import QUIET, area_of
 from config.observing.correlation import Context, current, request_id
 from config.observing.masking import mask
@@ -28,12 +29,25 @@ class RequestLog:
         before = current.set(Context(request_id=identity))
         began = time.perf_counter()
         try:
-            response = self.get_response(request)
+            with tracing.span(f"{request.method} {area_of(request.path_info)}") as span:
+                response = self.get_response(request)
+                if span is not None:
+                    self._describe(span, request, response, identity)
             response.headers["X-Request-ID"] = identity
             self._record(request, response, time.perf_counter() - began)
         finally:
             current.reset(before)
         return response
+
+    def _describe(self, span: Any, request: HttpRequest, response: HttpResponse, identity: str) -> None:
+        tracing.describe(
+            span,
+            failed=response.status_code >= 500,
+            http__request__method=request.method,
+            http__route=request.resolver_match.route if request.resolver_match else None,  # the pattern, no values
+            http__response__status_code=response.status_code,
+            ihop__request_id=identity,
+        )
 
     def _record(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         area, status = area_of(request.path_info), response.status_code

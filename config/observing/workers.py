@@ -18,10 +18,12 @@ from celery.signals import (
     worker_shutdown,
 )
 
+from config.observing import tracing
 from config.observing.correlation import FORM, Context, current
 
 HEADER = "request_id"  # of a message: the request (or the first task) that all this is done for
-_begun: dict[str, tuple[Any, float]] = {}  # by task id: how to get back to the context before, and when it began
+# By task id: how to get back to the context before, when it began, and its span.
+_begun: dict[str, tuple[Any, float, Any, Any]] = {}
 
 
 @setup_logging.connect
@@ -39,8 +41,11 @@ def use_our_logging(loglevel: int = logging.WARNING, **kwargs: Any) -> None:
 def hand_on(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
     """Let the task know for which request it works."""
     context = current.get()
-    if headers is not None and (identity := context.request_id or context.task_id):
+    if headers is None:
+        return
+    if identity := context.request_id or context.task_id:
         headers.setdefault(HEADER, identity)
+    tracing.hand_on(headers)
 
 
 @task_prerun.connect
@@ -48,18 +53,26 @@ def begin(task_id: str = "", task: Any = None, **kwargs: Any) -> None:
     inherited = task.request.get(HEADER) or ""
     known = isinstance(inherited, str) and FORM.fullmatch(inherited)
     context = Context(request_id=inherited if known else task_id, task_id=task_id, task=task.name)
-    _begun[task_id] = (current.set(context), time.perf_counter())
+    span = tracing.span(task.name, carrier=_carrier(task))
+    _begun[task_id] = (current.set(context), time.perf_counter(), span, span.__enter__())
 
 
 @task_postrun.connect
 def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs: Any) -> None:
     from config.observing import counters
 
-    before, began = _begun.pop(task_id, (None, 0.0))
-    if before is None:
+    if task_id not in _begun:
         return
+    before, began, span, it = _begun.pop(task_id)
+    tracing.describe(it, failed=state == "FAILURE", ihop__request_id=current.get().request_id, ihop__task_id=task_id)
+    span.__exit__(None, None, None)
     current.reset(before)
     counters.count_task(task.name, (state or "unknown").lower(), time.perf_counter() - began)
+
+
+def _carrier(task: Any) -> dict[str, str]:
+    above = task.request.get("traceparent")
+    return {"traceparent": above} if isinstance(above, str) else {}
 
 
 @worker_init.connect

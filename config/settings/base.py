@@ -349,6 +349,8 @@ CACHES["default"]["KEY_PREFIX"] = CELERY_TASK_DEFAULT_QUEUE
 
 # --- Watching (ADR 25) ------------------------------------------------------------------------------
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # the bearer token for /metrics; without one, this machine only
+SENTRY_DSN = env("SENTRY_DSN", default="")  # needs the extra “sentry”
+OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="")  # needs the extra “otel”
 
 # --- Logging: ids, never addresses, tokens or bodies (quality.md 22) -------------------------------
 LOGGING = logging_config(env("LOG_FORMAT", default="line"), env("LOG_LEVEL", default="WARNING"))

@@ -7,7 +7,7 @@ from config.observing import workers
 from config.observing.correlation import Context, current
 from tests.observing.test_requests import counted
 
-GIVEN = "0b0e4f7e0f0c4c3c9d0f7f1d7a4c2b11"
+GIVEN = "0b0e4f7e0f0c4c3c9d0f7f1d7a4c2b11"  # pragma: allowlist secret
 
 
 @pytest.fixture
