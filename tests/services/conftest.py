@@ -13,6 +13,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -128,11 +129,14 @@ class Site:
         installation.migrate()
         self.demo = installation.command("demo", "--members", "60", *demo)
         gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        self.server = installation.process([*gunicorn, "--log-level", "error"])
+        # Threads, as in production: a worker without them waits for a browser's idle connections, and is killed while a
+        # busy machine still imports.
+        self.server = installation.process([*gunicorn, "--threads", "4", "--timeout", "120", "--log-level", "error"])
         deadline = time.monotonic() + 30
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
             assert time.monotonic() < deadline, "gunicorn did not start"
             time.sleep(0.2)
+        urlopen(f"{self.address}/healthz", timeout=120).close()  # the first answer imports everything
 
     def account_mails(self) -> list[str]:
         """The text of every account mail, oldest first."""
