@@ -1,6 +1,6 @@
 """Compiling: what was published becomes the draft of an issue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
@@ -17,6 +17,7 @@ from cms.models import Entry, Kind
 from cms.open_data import open_entries
 from cms.querysets import EntryQuerySet
 from membership.models import User
+from newsletter.interest import interest_in
 from newsletter.models import ENewsPage, Issue, Item, NewsletterSettings
 from newsletter.periods import Period
 
@@ -44,6 +45,7 @@ class Gathered:
     refusal: str
     taken: list[Entry] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    why: dict[int, str] = field(default_factory=dict)  # by entry: why it stands where it does, if not as usual
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,15 @@ def gather(period: Period, *, at_most: int | None = None) -> Gathered:
     usable_on = max(today, period.next.first_day)
     useless = fresh.exclude(pk__in=announced_before(period).current(usable_on).order_by().values("pk"))
     by_hand = _left_out_by_hand(issue) if issue else []
+    taken = list(fresh.current(usable_on)[:at_most])
+    interest = interest_in(taken, period) if NewsletterSettings.load().order_by_interest else {}
     return Gathered(
         period,
         issue,
         "",
-        interleaved(list(fresh.current(usable_on)[:at_most])),
+        interleaved(taken, {pk: one.share for pk, one in interest.items()}),
         [*_explain(useless[:at_most], usable_on), *by_hand[:at_most], *_carried_elsewhere(period)[:at_most]],
+        {pk: one.why for pk, one in interest.items()},
     )
 
 
@@ -133,16 +138,19 @@ def announced_before(period: Period) -> EntryQuerySet:
     return entries.filter(announced__gte=since) if since else entries
 
 
-def interleaved(entries: list[Entry]) -> list[Entry]:
+def interleaved(entries: list[Entry], interest: Mapping[int, float] | None = None) -> list[Entry]:
     """Deal the kinds out in turn, so that an edition cut at its limit still holds something of each.
 
-    Within a kind the newest comes first, and what has a date (events, deadlines) by that date.
+    Within a kind the newest comes first, and what has a date (events, deadlines) by that date. With `interest`, by
+    entry, what is of more comes first within its kind, and in each turn; what is of the same stays as usual.
     """
-    piles = [
-        sorted((page for page in entries if page.kind == kind.value), key=lambda page: page.key_date or date.min)
-        for kind in Kind
-    ]
-    return [page for row in zip_longest(*piles) for page in row if page]
+
+    def less(page: Entry) -> float:
+        return -interest.get(page.pk, 0) if interest else 0
+
+    usual = sorted(entries, key=lambda page: page.key_date or date.min)
+    piles = [sorted((page for page in usual if page.kind == kind.value), key=less) for kind in Kind]
+    return [page for turn in zip_longest(*piles) for page in sorted(filter(None, turn), key=less)]
 
 
 def _explain(entries: Iterable[Entry], today: date) -> list[LeftOut]:

@@ -27,6 +27,7 @@ from newsletter.desk import (
     steering,
 )
 from newsletter.desk.editor import editor_files, preflight_button
+from newsletter.desk.entry import entry_note
 from newsletter.desk.menu import e_news_menu
 from newsletter.models import ENewsPage, Issue
 
@@ -75,6 +76,7 @@ def report_button(page: Page, user: Any, view_name: str, next_url: str | None = 
 
 
 hooks.register("insert_editor_js", editor_files)
+hooks.register("entry_notes", entry_note)
 
 
 @hooks.register("construct_explorer_page_queryset")

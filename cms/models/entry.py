@@ -13,6 +13,7 @@ from wagtail.fields import RichTextField
 from wagtail.models import Page
 from wagtail.search import index
 
+from cms.entry_notes import EntryNotes
 from cms.querysets import EntryManager
 
 REVIEW_AFTER = timedelta(days=183)  # every six months, as the regional guide recommends
@@ -157,6 +158,7 @@ class Entry(Page):
             FieldPanel("body"),
             *cls.shared_panels,
             *cls.care_panels,
+            EntryNotes(heading="How it was carried and read", icon="view"),
         ]
 
     @property

@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils import timezone
 from wagtail.permission_policies.pages import PagePermissionPolicy
 
-from cms.models import Kind
+from cms.models import Entry, Kind
 from newsletter.compiling import Compiled, Gathered, IssueError, LeftOut, compile_issue, gather
 from newsletter.desk.access import staff
 from newsletter.models import ENewsPage
@@ -70,12 +70,18 @@ def _context(period: Period, running: Period, found: Gathered | None, compiled: 
         "running": running,
         "found": found,
         "issue": found.issue if found else compiled.issue if compiled else None,
-        "taken": [(page, Kind(page.kind).label) for page in found.taken[:LISTED]] if found else [],
+        "taken": _taken(found) if found else [],
+        "by_interest": bool(found and found.why),
         "compiled": compiled,
         "left_out": [Group(group.reason, group.entries[:LISTED]) for group in _grouped(left_out)],
         "left_out_count": len(left_out),
         "listed": LISTED,
     }
+
+
+def _taken(found: Gathered) -> list[tuple[Entry, str, str]]:
+    """Each entry with its kind, and why it stands where it does."""
+    return [(page, Kind(page.kind).label, found.why.get(page.pk, "")) for page in found.taken[:LISTED]]
 
 
 def _grouped(left_out: list[LeftOut]) -> list[Group]:

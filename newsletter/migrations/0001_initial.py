@@ -288,7 +288,7 @@ class Migration(migrations.Migration):
                 ('reply_to', models.EmailField(blank=True, help_text='Where answers go. Empty: to the sender.', max_length=254)),
                 ('quiet_months', models.PositiveSmallIntegerField(default=3, help_text='The home page warns when a sector has had nothing of its own for so many months.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(24)])),
                 ('counts_clicks', models.BooleanField(default=False, help_text='Links then lead through our site, by an address that is the same for every reader. Off: only members who agreed have measured links.', verbose_name='count how often links are followed, without knowing by whom')),
-                ('order_by_interest', models.BooleanField(default=False, help_text='When an issue is compiled, entries of which the like was followed most by the sectors they are for come first. Off: as usual. You can always reorder by hand.', verbose_name='order new items by what their sectors followed before')),
+                ('order_by_interest', models.BooleanField(default=False, help_text='When an issue is compiled, the kinds still take turns, but in each turn entries of a kind that the sectors they are for followed most come first. Off: as usual. You can always reorder by hand.', verbose_name='order new items by what their sectors followed before')),
                 ('told', models.ManyToManyField(blank=True, help_text='Who hears by e-mail that an issue was compiled, has nothing in it, waits for approval, was sent or is in trouble. None: administrators and approvers.', related_name='+', to='auth.group')),
             ],
             options={

@@ -67,8 +67,8 @@ class NewsletterSettings(BaseGenericSetting):
     order_by_interest = models.BooleanField(
         "order new items by what their sectors followed before",
         default=False,
-        help_text="When an issue is compiled, entries of which the like was followed most by the sectors they are for "
-        "come first. Off: as usual. You can always reorder by hand.",
+        help_text="When an issue is compiled, the kinds still take turns, but in each turn entries of a kind that the "
+        "sectors they are for followed most come first. Off: as usual. You can always reorder by hand.",
     )
 
     panels = [

@@ -80,7 +80,7 @@ def test_pressing_makes_the_draft_and_says_what_was_done(desk):
 def test_what_is_shown_before_is_what_is_done_after(desk):
     for kind in ("resource", "event", "funding", "resource"):
         factories.entry(kind)
-    shown = [entry.title for entry, _ in page(desk).context["taken"]]
+    shown = [entry.title for entry, *_ in page(desk).context["taken"]]
     press(desk)
     draft = Issue.objects.get().get_latest_revision_as_object()
     assert [item.page.title for item in draft.items.all()] == shown
