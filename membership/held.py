@@ -38,12 +38,13 @@ def sources() -> list[Source]:
     return list(_sources.values())
 
 
-def sections(member: Member) -> list[tuple[str, list[Row]]]:
+def sections(member: Member) -> list[tuple[str, list[list[tuple[str, Any]]]]]:
     """Return everything held about a member as (title, rows), empty sections included.
 
-    A member that has not been saved (an account without membership) has only what belongs to the account.
+    Each row is a list of (name, value): asked for a dict's `items`, a template takes its value of that name. A member
+    that has not been saved (an account without membership) has only what belongs to the account.
     """
-    return [(source.title, source.rows(member)) for source in sources()]
+    return [(source.title, [list(row.items()) for row in source.rows(member)]) for source in sources()]
 
 
 def as_dict(member: Member) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Seeing and taking away one's own data, and the registry behind it."""
 
 import json
+from html import unescape
 from io import StringIO
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from cms.models import Message, Submission
 from membership import held, services
 from membership.models import Complaint, ConsentRecord, Member, SavedEntry, SavedSearch
 from membership.models.consent import WORDING_VERSION
+from membership.templatetags.held import spoken
 from membership.wording import WORDINGS, words
+from newsletter.freezing import freeze
 from newsletter.models import AgedToken, Delivery, Departure, Hit, Link, ProviderEvent
 from tests import factories
 from tests.newsletter.fakes import open_mailing
@@ -86,9 +89,21 @@ def test_page_shows_the_same_in_words(rich, log_in):
     assert response.status_code == 200
     for title, rows in held.sections(rich.member):
         assert title.replace("'", "&#x27;") in text
-        assert all(isinstance(row, dict) for row in rows)
+        assert all(spoken(name) in text for row in rows for name, _ in row)
     assert "Too many mails." in text
     assert "provider-1" not in text
+
+
+def test_page_names_what_an_issue_carried(issue, members, log_in):
+    freeze(issue)
+    reader = members[0].member
+    reader.user.set_unusable_password()  # whoever has one is asked for it first
+    reader.user.save()
+    carried = held.as_dict(reader)["deliveries"]["rows"][0]["items"]
+    response = log_in(reader.user).get("/account/your-data/")
+    assert response.status_code == 200
+    assert carried
+    assert "; ".join(carried) in unescape(response.content.decode())
 
 
 def test_consents_are_shown_with_the_words(rich):
