@@ -10,7 +10,7 @@ ON_POSTGRESQL := tests/newsletter tests/membership $(wildcard tests/cms/test_sea
 # Compiled once, not in each of the many processes that tests and commands start.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit kills bench lighthouse lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit chaos kills bench lighthouse lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,9 @@ audit: .venv/installed-dev ## known weaknesses of the packages we are pinned to
 
 check: lint types contracts migrations secrets ## everything that reads the code without running it
 	@$(PY) manage.py check
+
+chaos: .venv/installed-dev ## sends struck by several things at once, 20 times, within 10 minutes: nobody twice, nobody lost
+	@$(PY) -m benchmarks.chaos
 
 kills: .venv/installed-dev ## workers killed at seeded moments, and all that can fail around them, as JSON
 	@$(PY) -m benchmarks.kills --provider smtp

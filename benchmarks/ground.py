@@ -21,8 +21,7 @@ from benchmarks.own_services import Postgres, Redis, answers, free_port, own_pos
 from benchmarks.simulators.control import ROOT, HttpSimulator, Simulator, SmtpSimulator
 
 HANDS = 2  # workers, as many as there are cores
-# Seconds after which a killed worker's rows are taken from it; longer than a call to the provider may take.
-LEASE = {"smtp": 3, "http": 5}
+BACKEND = {"smtp": "smtp", "http": "mailgun"}  # values of EMAIL_PROVIDER
 PREPARED, LIVE = "prepared", "live"  # the two databases
 SIGNING_KEY = "simulated"
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH")  # of our own environment: nothing else may reach the installation
@@ -74,47 +73,47 @@ class Worker(Process):
         super().__init__(name, [*celery, "--without-gossip", "--without-mingle"], folder, LOG_LEVEL="INFO")
 
     def wait(self) -> None:
-        """Return once it takes tasks. Raises TimeoutError."""
-        wait_for(lambda: self.says(f"{self.name}@own ready."), f"starting {self.name}")
+        """Return once it takes tasks. Raises TimeoutError, or RuntimeError when it has ended instead."""
+        wait_for(lambda: self.is_over or self.says(f"{self.name}@own ready."), f"starting {self.name}", 60)
+        if self.is_over:
+            raise RuntimeError(f"{self.name} has ended: {self._log.read_text(errors='replace')[-500:]}")
 
 
 class Ground:
     """The installation: its services, its workers, and its operator commands. Made by `prepared_ground`."""
 
+    hands = HANDS
+    timeout = 3  # seconds for an answer of the provider's API
+    # Seconds after which a killed worker's rows are taken from it; longer than a call to the provider may take.
+    lease = {"smtp": 3, "http": 5}
+    rate = {"smtp": "", "http": "400"}  # to be halved by a 429; without it a slowed send would take minutes
+
     def __init__(self, postgres: Postgres, redis: Redis, folder: Path, provider: str) -> None:
         self.postgres, self.redis, self.folder, self.provider = postgres, redis, folder, provider
         self.mail_port = free_port()  # the same for every simulator: workers live longer than one of them
         self.web_port = free_port()
-        self.workers: list[Worker] = []
+        self.workers: list[Any] = []
         self.started = 0
         self.period = ""
         self.own = {name: os.environ[name] for name in INHERITED if name in os.environ}
 
     def environment(self) -> dict[str, str]:
         """What every process of the installation is configured with."""
-        chosen = {
-            "smtp": {"EMAIL_PROVIDER": "smtp", "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}"},
-            "http": {
-                "EMAIL_PROVIDER": "mailgun",
-                "ANYMAIL_MAILGUN_API_KEY": SIGNING_KEY,
-                "ANYMAIL_MAILGUN_API_URL": f"http://127.0.0.1:{self.mail_port}/v3",
-                "ANYMAIL_MAILGUN_SENDER_DOMAIN": "ihop.example.org",
-                "ANYMAIL_MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY,
-                "ANYMAIL_REQUESTS_TIMEOUT": "3",
-                "SEND_RATE_PER_SECOND": "400",  # to be halved by a 429; without it a slowed send would take minutes
-            },
-        }[self.provider]
-        return (
-            self.own
-            | chosen
-            | {
-                "DJANGO_SETTINGS_MODULE": "config.settings.development",
-                "VAR_DIR": str(self.folder),
-                "DATABASE_URL": self.postgres.url(LIVE),
-                "CELERY_BROKER_URL": f"{self.redis.url}/0",
-                "SEND_LEASE_SECONDS": str(LEASE[self.provider]),
-            }
-        )
+        return self.own | {
+            "DJANGO_SETTINGS_MODULE": "config.settings.development",
+            "VAR_DIR": str(self.folder),
+            "DATABASE_URL": self.postgres.url(LIVE),
+            "CELERY_BROKER_URL": f"{self.redis.url}/0",
+            "EMAIL_PROVIDER": BACKEND[self.provider],
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",
+            "ANYMAIL_MAILGUN_API_KEY": SIGNING_KEY,
+            "ANYMAIL_MAILGUN_API_URL": f"http://127.0.0.1:{self.mail_port}/v3",
+            "ANYMAIL_MAILGUN_SENDER_DOMAIN": "ihop.example.org",
+            "ANYMAIL_MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY,
+            "ANYMAIL_REQUESTS_TIMEOUT": str(self.timeout),
+            "SEND_LEASE_SECONDS": str(self.lease[self.provider]),
+            "SEND_RATE_PER_SECOND": self.rate[self.provider],
+        }
 
     def prepare(self, members: int) -> None:
         """Set Django up here, and make the database that each run begins with: an issue, approved and frozen."""
@@ -129,11 +128,30 @@ class Ground:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        self.period = self.command("demo", "--members", str(members), "--no-send")["issue"]
+        self.period = self.people(members)
         self.command("approve_issue", self.period, "--by", "approver@example.org")
         self.command("freeze_issue", self.period)
+        self._settle_sequences()
         self.disconnect()
         self.postgres.execute(f"CREATE DATABASE {PREPARED} TEMPLATE {LIVE}")
+
+    def people(self, members: int) -> str:
+        """Sample content and so many sample members. Returns the issue compiled for them."""
+        return str(self.command("demo", "--members", str(members), "--no-send")["issue"])
+
+    def _settle_sequences(self) -> None:
+        """Have every sequence write to the log with its next value.
+
+        It logs 32 values ahead, and a copy of its database does not know that nothing of its own log says so: after a
+        crash it would give values out again.
+        """
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, coalesce(last_value, 1),"
+                " last_value IS NOT NULL) FROM pg_sequences"
+            )
 
     def reset(self) -> None:
         """Forget everything since the freeze, in the database and in the broker, and have every worker at hand."""
@@ -147,9 +165,13 @@ class Ground:
     def replace_workers(self) -> None:
         """Start a fresh worker for each that has ended."""
         self.workers = [worker for worker in self.workers if not worker.is_over]
-        while len(self.workers) < HANDS:
+        while len(self.workers) < self.hands:
             self.started += 1
-            self.workers.append(Worker(f"worker{self.started}", self.folder))
+            self.workers.append(self.new_worker(f"worker{self.started}"))
+
+    def new_worker(self, name: str) -> Any:
+        """Start a worker, which need not take tasks yet."""
+        return Worker(name, self.folder)
 
     def end_workers(self) -> None:
         for worker in self.workers:
@@ -169,13 +191,13 @@ class Ground:
         self.started += 1
         return Process(f"console{self.started}", ["manage.py", *arguments], self.folder)
 
-    def hand_over(self, times: int = HANDS) -> None:
+    def hand_over(self, times: int | None = None) -> None:
         """Leave tasks for the workers, as the minute's tick does for every issue that is being sent."""
         from newsletter.recovery import unfinished_issues
         from newsletter.tasks import send_issue
 
         for issue in unfinished_issues():
-            for _ in range(times):
+            for _ in range(times or self.hands):
                 send_issue.delay(issue)
 
     def empty_broker(self) -> None:
@@ -191,6 +213,13 @@ class Ground:
             return SmtpSimulator(port=self.mail_port, misbehave=misbehave, seed=seed)
         return HttpSimulator(port=self.mail_port, misbehave=misbehave, seed=seed, more=("--signing-key", SIGNING_KEY))
 
+    def serve(self) -> Process:
+        """Start the site, which takes the provider's reports, and return once it answers."""
+        gunicorn = ["-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.web_port}", "--threads", "2"]
+        web = Process("web", gunicorn, self.folder)
+        wait_for(lambda: answers(self.web_port), "starting gunicorn")
+        return web
+
     @property
     def webhook(self) -> str:
         return f"http://127.0.0.1:{self.web_port}/webhooks/mailgun/tracking/"
@@ -203,8 +232,10 @@ class Ground:
 
 
 @contextmanager
-def prepared_ground(provider: str, *, members: int = 400) -> Iterator[Ground]:
-    """Services, an installation for `provider` (smtp, http) with its issue frozen, and for http the site's webhooks.
+def prepared_ground(
+    provider: str, *, members: int = 400, kind: type[Ground] = Ground, serve: bool = False
+) -> Iterator[Any]:
+    """Services, an installation for `provider` (smtp, http) with its issue frozen, and its site where asked for.
 
     Takes over this process's environment. Everything started is ended by its process id, whatever happens.
     """
@@ -212,16 +243,13 @@ def prepared_ground(provider: str, *, members: int = 400) -> Iterator[Ground]:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what follows is ended as well
         postgres, redis = stack.enter_context(own_postgres()), stack.enter_context(own_redis())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ihop-runs-", ignore_cleanup_errors=True)))
-        ground = Ground(postgres, redis, folder, provider)
+        ground = kind(postgres, redis, folder, provider)
         ground.prepare(members)
         stack.callback(ground.end_workers)
         stack.callback(ground.disconnect)
         ground.replace_workers()  # so that they start while the site does
-        if provider == "http":
-            gunicorn = ["-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{ground.web_port}", "--threads", "2"]
-            web = Process("web", gunicorn, folder)
-            stack.callback(web.kill)
-            wait_for(lambda: answers(ground.web_port), "starting gunicorn")
+        if serve:
+            stack.callback(ground.serve().kill)
         yield ground
 
 

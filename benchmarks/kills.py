@@ -55,7 +55,8 @@ def main() -> int:
     misbehaviours = options.misbehave or (MISBEHAVIOURS if options.provider == "http" else [""] * options.runs)
     console.print("Preparing an installation with its own PostgreSQL and Redis …")
     runs = []
-    with prepared_ground(options.provider, members=options.members or MEMBERS[options.provider]) as ground:
+    members = options.members or MEMBERS[options.provider]
+    with prepared_ground(options.provider, members=members, serve=options.provider == "http") as ground:
         seeds = enumerate(misbehaviours, start=options.first_seed)
         for seed, misbehave in track(list(seeds), "Killing", console=console, disable=options.json):
             runs.append(killed_run(ground, seed=seed, misbehave=misbehave))

@@ -7,37 +7,18 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from benchmarks.ground import Ground
 from benchmarks.simulators.control import HttpSimulator, Simulator
+from benchmarks.verdict import Verdict, compare
 
 LONGEST = 150.0  # seconds for one run; some thirty on a quiet machine
 REACHED_WITHIN = 15.0  # seconds for the moment at which something goes wrong; refusals may keep it from coming
 SLOW = {"smtp": "slow=0.1:0.02", "http": "slow=1:0.02"}  # so that a send lasts long enough to be struck half-way
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What came of a run. Everything but the counts in the first line ought to be 0."""
-
-    frozen: int = 0
-    sent: int = 0
-    failed: int = 0
-    skipped: int = 0
-    unknown: int = 0  # at the very end
-    received: int = 0  # messages the simulator accepted for people of this issue
-    duplicates: int = 0  # people it accepted more than one for
-    lost: int = 0  # neither mailed nor in a named end state, or sent by the ledger and unseen by the simulator
-    mistaken: int = 0  # failed or skipped by the ledger, and mailed all the same
-    balanced: bool = False
-    finished: bool = False  # whether it came to its end in time
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def judge(ground: Ground, simulator: Simulator) -> Verdict:
@@ -45,28 +26,11 @@ def judge(ground: Ground, simulator: Simulator) -> Verdict:
     from newsletter.certificate import certify
     from newsletter.models import Delivery, Issue
 
-    State = Delivery.State
     issue = Issue.objects.get(period=ground.period)
     certificate = certify(issue)
-    accepted, bounced = simulator.accepted(), _bounced(simulator)
-    people = list(Delivery.objects.filter(issue=issue).values_list("state", "member__user__email"))
-    got = Counter({address: accepted[address] for _, address in people})
-    return Verdict(
-        frozen=certificate.frozen,
-        sent=certificate.states[State.SENT],
-        failed=certificate.states[State.FAILED],
-        skipped=certificate.states[State.SKIPPED],
-        unknown=certificate.states[State.UNKNOWN],
-        received=got.total(),
-        duplicates=sum(count > 1 for count in got.values()),
-        lost=sum(
-            state in Delivery.UNFINISHED or (state == State.SENT and not got[address] and address not in bounced)
-            for state, address in people
-        ),
-        mistaken=sum(state in {State.FAILED, State.SKIPPED} and got[address] > 0 for state, address in people),
-        balanced=certificate.balanced,
-        finished=not left_over(),
-    )
+    ends = Delivery.objects.filter(issue=issue).values_list("state", "member__user__email")
+    verdict = compare(frozen=certificate.frozen, ends=ends, accepted=simulator.accepted(), bounced=simulator.bounced())
+    return replace(verdict, balanced=verdict.balanced and certificate.balanced)
 
 
 def left_over() -> int:
@@ -166,7 +130,7 @@ def _settle(ground: Ground, simulator: HttpSimulator, until: float) -> dict[str,
     Returns what the webhook answered to the reports, and how much the first of them left unknown.
     """
     answered: Counter[str] = Counter(simulator.send_events(ground.webhook, times=2, reversed=True))
-    _read_reports(until)
+    read_reports(until)
     never_asked = unknown()
     while unknown() and time.monotonic() < until:
         reason = "the provider has never heard of them"
@@ -174,11 +138,11 @@ def _settle(ground: Ground, simulator: HttpSimulator, until: float) -> dict[str,
         bring_to_an_end(ground, until)
         if unknown():
             answered += Counter(simulator.send_events(ground.webhook))
-            _read_reports(until)
+            read_reports(until)
     return {"events": dict(answered), "never_asked": never_asked}
 
 
-def _read_reports(until: float) -> None:
+def read_reports(until: float) -> None:
     """Read what the webhooks have stored, beside the workers that were asked to."""
     from newsletter import intake
 
@@ -211,8 +175,3 @@ def end(ground: Ground, number: int = signal.SIGTERM, seconds: float = 5.0) -> S
     for worker in ground.workers:
         worker.send(number)
     return [worker.ends_within(seconds) and worker.code == 0 for worker in ground.workers]
-
-
-def _bounced(simulator: Simulator) -> set[str]:
-    """Whom the provider accepted a message for and then could not deliver it to."""
-    return set(simulator.counts()["refused"]) if isinstance(simulator, HttpSimulator) else set()

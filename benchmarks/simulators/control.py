@@ -33,6 +33,14 @@ class Simulator:
         """How many messages each recipient got so far."""
         raise NotImplementedError
 
+    def struck(self) -> Counter[str]:
+        """How many messages each fault has struck so far."""
+        raise NotImplementedError
+
+    def bounced(self) -> set[str]:
+        """Whom the provider accepted a message for and then could not deliver it to, or never took one for."""
+        return set()
+
     def __enter__(self) -> Self:
         return self
 
@@ -57,6 +65,9 @@ class SmtpSimulator(Simulator):
     def accepted(self) -> Counter[str]:
         return Counter(json.loads(self._ask("XCOUNTS", 10)))
 
+    def struck(self) -> Counter[str]:
+        return Counter(json.loads(self._ask("XSTRUCK", 10)))
+
     def _ask(self, command: str, seconds: float) -> str:
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             replies = connection.makefile("rb")
@@ -77,12 +88,21 @@ class HttpSimulator(Simulator):
     def accepted(self) -> Counter[str]:
         return Counter(self.counts()["accepted"])
 
+    def struck(self) -> Counter[str]:
+        return Counter(self.counts()["struck"])
+
+    def bounced(self) -> set[str]:
+        return set(self.counts()["refused"])
+
     def counts(self) -> dict[str, Any]:
         return self.ask("GET", "/simulator/counts")
 
-    def send_events(self, to: str, *, times: int = 1, reversed: bool = False) -> dict[str, int]:
-        """Have it report on every message to a webhook; returns how often each status was answered."""
-        order = {"to": to, "times": times, "reversed": reversed}
+    def send_events(
+        self, to: str, *, times: int = 1, reversed: bool = False, most: int | None = None
+    ) -> dict[str, int]:
+        """Have it report on every message (or the first so many) to a webhook; returns how often each status was
+        answered."""
+        order = {"to": to, "times": times, "reversed": reversed, "most": most}
         answered: dict[str, int] = self.ask("POST", "/simulator/events", order, seconds=60)["answered"]
         return answered
 

@@ -3,15 +3,17 @@
 Shaped like Mailgun (POST /v3/<domain>/messages, one or many recipients a call) and like Resend (POST /emails with
 Idempotency-Key, /emails/batch). `python -m benchmarks.simulators.http --help`. Of its own:
 
-    GET  /simulator/counts            {"accepted": {recipient: count}, "refused": {…}, "calls": n, "repeats": n}
+    GET  /simulator/counts            {"accepted": {recipient: count}, "refused": {…}, "struck": {fault: messages}, …}
     GET  /simulator/wait?accepted=N   answers as soon as so many messages have been accepted
     POST /simulator/events            {"to": "http://…/webhooks/mailgun/tracking/", "times": 50, "reversed": true}:
-                                      posts signed events about every message, and answers when it is done
+                                      posts signed events about every message (or the first `most`), and answers
+                                      when it is done
 
 Misbehaviours, each striking a whole call; where nothing is accepted, a later event says “rejected”:
 
     4xx                400 because of one recipient; the same recipients each time
     429                429 with Retry-After
+    502                502 of a gateway, nothing accepted
     5xx, 5xx-after     503 and nothing accepted; 500 although it was
     hang, hang-after   no answer for some seconds, then the connection is closed
     reset-before       RST, nothing accepted (the request is read all the same, so that an event can tell of it)
@@ -26,6 +28,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -40,6 +43,7 @@ KNOWN = {
     "slow": 0.05,
     "4xx": 0.0,
     "429": 0.0,
+    "502": 0.0,
     "5xx": 0.0,
     "5xx-after": 0.0,
     "hang": 60.0,
@@ -87,7 +91,8 @@ class Provider:
     def counts(self) -> dict[str, Any]:
         """Accepted per recipient; refused: what was accepted at first and bounced, or was never taken at all."""
         refused = Counter(trace.parcel.recipient for trace in self.traces.values() if trace.fate != "accepted")
-        return {"accepted": self.books.accepted, "refused": refused, "calls": self.calls, "repeats": self.repeats}
+        known = {"calls": self.calls, "repeats": self.repeats, "struck": self.misbehaviour.struck}
+        return {"accepted": self.books.accepted, "refused": refused, **known}
 
     async def _keyed(self, shape: Shape, request: Request) -> Reply:
         """Answer a call under a known idempotency key as before, and send nothing again."""
@@ -107,6 +112,8 @@ class Provider:
             parcels = shape.read(request)
         except Unreadable as error:
             return shape.refused(400, str(error))
+        if fault:
+            self.misbehaviour.struck[fault] += len(parcels)
         if delay:
             await asyncio.sleep(delay)
         if any(self.misbehaviour.always("4xx", parcel.recipient) for parcel in parcels):
@@ -115,8 +122,9 @@ class Provider:
             case "429":
                 why = shape.refused(429, "Too many requests.")
                 return Reply(429, why.body, {"Retry-After": str(RETRY_AFTER)})
-            case "5xx":
-                return self._refuse(shape, parcels, shape.refused(503, "Not now."))
+            case "502" | "5xx":
+                status = 502 if fault == "502" else 503
+                return self._refuse(shape, parcels, shape.refused(status, "Not now."))
             case "hang" | "reset-before":
                 self._refuse(shape, parcels, Reply())
                 await asyncio.sleep(self.misbehaviour.seconds[fault])
@@ -155,8 +163,10 @@ class Provider:
             self._known[key] = (hashlib.sha256(request.body).hexdigest(), reply)
         return reply
 
-    async def _events(self, *, to: str, times: int = 1, reversed: bool = False) -> dict[str, Any]:
-        stories = events.tell(self.traces.values(), key=self.signing_key)
+    async def _events(
+        self, *, to: str, times: int = 1, reversed: bool = False, most: int | None = None
+    ) -> dict[str, Any]:
+        stories = events.tell(islice(self.traces.values(), most), key=self.signing_key)
         if reversed:
             stories = [story[::-1] for story in stories[::-1]]
         return {"answered": await events.deliver(stories, to=to, times=times)}

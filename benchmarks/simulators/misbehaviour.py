@@ -1,6 +1,7 @@
 """What a simulator does wrong, how often, and for whom: the same each time for the same seed."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
@@ -8,9 +9,11 @@ SLOW = "slow"
 
 
 class Misbehaviour:
-    """Draws the faults of a specification such as `slow=1:0.05,421=0.02`: name=probability[:seconds].
+    """Draws the faults of a specification such as `slow=1:0.05,421=0.02,hang=#3:4`: name=probability[:seconds], or
+    name=#n[:seconds] for the nth message or call alone.
 
     At most one fault strikes a message, so the probabilities add up to 1 at most; being slow comes on top of it.
+    `struck` counts by fault how many messages it has struck.
     """
 
     def __init__(self, specification: str, *, known: Mapping[str, float], seed: int = 0) -> None:
@@ -18,13 +21,19 @@ class Misbehaviour:
         self._seed = seed
         self._random = Random(seed)
         self._chances: dict[str, float] = {}
+        self._at: dict[int, str] = {}
+        self._drawn = 0
+        self.struck: Counter[str] = Counter()
         self.seconds = dict(known)
         for part in filter(None, specification.split(",")):
             name, equals, value = part.strip().partition("=")
             probability, colon, seconds = value.partition(":")
             if name not in known or not equals:
                 raise ValueError(f"{part!r} is no misbehaviour: give one of {', '.join(known)} as name=probability")
-            self._chances[name] = float(probability)
+            if probability.startswith("#"):
+                self._at[int(probability[1:])] = name
+            else:
+                self._chances[name] = float(probability)
             if colon:
                 self.seconds[name] = float(seconds)
         self._slow = self._chances.pop(SLOW, 0.0)
@@ -33,8 +42,9 @@ class Misbehaviour:
 
     def draw(self) -> str:
         """The fault that strikes the next message, or nothing."""
-        if not self._chances:
-            return ""
+        self._drawn += 1
+        if self._drawn in self._at or not self._chances:
+            return self._at.get(self._drawn, "")
         left = self._random.random()
         for name, chance in self._chances.items():
             left -= chance

@@ -1,8 +1,8 @@
 """An SMTP server that accepts everything and counts it per recipient. `python -m benchmarks.simulators.smtp --help`
 
-It offers PIPELINING (RFC 2920), 8BITMIME, SMTPUTF8 and SIZE, and keeps no content. Two verbs are its own: `XCOUNTS`
-answers with {recipient: count}, `XWAIT 100` as soon as 100 messages have been accepted. Misbehaviours, before
-(nothing is accepted) and after the message is accepted and counted:
+It offers PIPELINING (RFC 2920), 8BITMIME, SMTPUTF8 and SIZE, and keeps no content. Three verbs are its own: `XCOUNTS`
+answers with {recipient: count}, `XSTRUCK` with {fault: messages}, `XWAIT 100` once 100 messages have been accepted.
+Misbehaviours, before (nothing is accepted) and after the message is accepted and counted:
 
     421                421 to MAIL, then the connection is closed
     4xx                450 to RCPT
@@ -106,6 +106,8 @@ class Session(asyncio.BufferedProtocol):
             case "MAIL":
                 self._begin()
                 self.fault = self.misbehaviour.draw()
+                if self.fault:
+                    self.misbehaviour.struck[self.fault] += 1
                 if self.fault == "421":
                     self._close("421 4.3.2 not now")
                 else:
@@ -119,6 +121,8 @@ class Session(asyncio.BufferedProtocol):
                 self._close("221 2.0.0 bye")
             case "XCOUNTS":
                 self._say(f"250 {json.dumps(self.books.accepted)}")
+            case "XSTRUCK":
+                self._say(f"250 {json.dumps(self.misbehaviour.struck)}")
             case "XWAIT":
                 self._pause()
                 self.books.reached(int(rest)).add_done_callback(lambda done: self._go_on(f"250 {done.result()}"))
