@@ -9,7 +9,7 @@ from pygal.style import Style
 
 SVG = "http://www.w3.org/2000/svg"
 # `static/css/desk.css` sets these for light and dark; pygal would fix one colour for both.
-SERIES = ("var(--chart-first)", "var(--chart-second)")
+SERIES = ("var(--chart-first)", "var(--chart-second)", "var(--chart-third)")
 FONT = "system-ui, sans-serif"
 
 

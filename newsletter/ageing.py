@@ -5,18 +5,16 @@ Rules as in `cms/retention.py`: each works in batches and may be run again.
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
-from wagtail.log_actions import log
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cms.retention import BATCH, THIRTEEN_MONTHS, Rule, delete_all
 from membership.models import Audience, Subscription
 from newsletter import pacing
-from newsletter.models import AgedToken, Delivery, EditionAudience, Hit, Issue, Mailing, ProviderEvent, RawReport
-from newsletter.reporting import TOTALS, kept_totals, measure
+from newsletter.closing import close
+from newsletter.models import AgedToken, Delivery, Departure, EditionAudience, Hit, Mailing, ProviderEvent, RawReport
 from newsletter.tracking import COUNTED_FOR
 
 ONE_DAY = timedelta(days=1)
@@ -26,22 +24,15 @@ NO_NONCE = uuid.UUID(int=0)  # so that nobody who knows the key can work the tok
 
 
 def hits(before: datetime) -> Iterator[int]:
-    """Opens and clicks of issues whose counting is over: the totals are kept with the issue, then every hit goes."""
-    counted = Hit.objects.filter(delivery__issue=OuterRef("pk"))
-    for mailing in Mailing.objects.filter(Exists(counted), started_at__lt=before).select_related("issue"):
-        keep_totals(mailing.issue)
-        raw = Hit.objects.filter(delivery__issue=mailing.issue).order_by("pk")
-        while pks := list(raw.values_list("pk", flat=True)[:BATCH]):
-            Hit.objects.filter(pk__in=pks).delete()
-            yield len(pks)
-
-
-@transaction.atomic
-def keep_totals(issue: Issue) -> None:
-    """Write an issue's totals into its log, once; cells under ten people are not even kept."""
-    Mailing.objects.select_for_update().get(pk=issue.pk)
-    if kept_totals(issue) is None:
-        log(issue, TOTALS, data=asdict(measure(issue)))
+    """Opens and clicks of issues whose counting is over, and who left by them: the totals stay, every one goes."""
+    counting = Q(issue__rollup=None) | Q(issue__rollup__closed_at=None)
+    left = Exists(Hit.objects.filter(delivery__issue=OuterRef("pk")))
+    gone = Exists(Departure.objects.filter(delivery__issue=OuterRef("pk")))
+    over = Mailing.objects.filter(counting | left | gone, started_at__lt=before)
+    for issue in over.order_by("started_at").values_list("pk", flat=True):
+        close(issue)
+        for rows in (Hit.objects.filter(delivery__issue=issue), Departure.objects.filter(delivery__issue=issue)):
+            yield from delete_all(rows)
 
 
 def provider_events(before: datetime) -> Iterator[int]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
+from newsletter.hiding import shown
 from newsletter.models import EditionItem, Issue, Item, Total
-from newsletter.reporting import shown
 
 LATEST = 12  # issues: an entry is carried anew only when an update of it is announced
 

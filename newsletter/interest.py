@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef
 
 from cms.models import Entry
+from newsletter.hiding import SMALLEST_CELL
 from newsletter.models import Issue, Total
 from newsletter.periods import Period
-from newsletter.reporting import SMALLEST_CELL
 
 ISSUES = 6  # looked back at
 NAMED = 3  # sectors, in words; of more their number is said

@@ -1,165 +1,158 @@
-"""Reporting: what became of an issue, per edition and item. Cells under ten people are not shown (quality.md 11)."""
+"""Reporting: what became of one issue, read from its totals only, so that it costs the same whatever was sent."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
-from wagtail.models import PageLogEntry
+from django.db.models import Count, Sum
 
-from newsletter.certificate import certify
-from newsletter.models import Delivery, Edition, EditionItem, Hit, Issue, Item, ProviderEvent
+from cms.models import Kind, Region, Sector
+from newsletter.figures import Figures, figures_of
+from newsletter.hiding import shown
+from newsletter.models import Edition, EditionItem, Issue, Item, LinkCount, Mailing, Rollup, Total
 
-SMALLEST_CELL = 10  # people
-
-
-TOTALS = "newsletter.totals"  # the entry of an issue's log that holds its totals once the raw hits have gone
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured of an issue, in people who agreed; None = under ten. Editions and items by id, as text."""
-
-    agreed_opens: int
-    agreed_clicks: int
-    opens: int | None
-    clicks: int | None
-    provider_events: dict[str, int]
-    edition_opens: dict[str, int | None]
-    edition_clicks: dict[str, int | None]
-    item_clicks: dict[str, int | None]
+Dimension = Total.Dimension
+OF_AN_ISSUE = (
+    Dimension.ISSUE,
+    Dimension.EDITION,
+    Dimension.SECTOR,
+    Dimension.REGION,
+    Dimension.KIND,
+    Dimension.ITEM,
+    Dimension.DAY,
+)
+NATIONAL = "national"  # the key of members without a region
 
 
 @dataclass(frozen=True)
-class EditionRow:
-    """One edition. Opens and clicks are people, counted among those who agreed; None = under ten."""
+class Line:
+    """One row of a list: what it is about, and its figures."""
 
-    number: int
+    key: str
     label: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class EditionLine(Line):
+    number: int
     items: int
-    frozen: int
-    sent: int
-    opens: int | None
-    clicks: int | None
 
 
 @dataclass(frozen=True)
-class ItemRow:
-    """One item: how many editions and people carried it, and how many people followed its link (None = under ten)."""
+class ItemLine(Line):
+    """`followed` is how often its links were followed by anybody, without knowing who; None = not counted, or few."""
 
-    title: str
     kind: str
+    kind_label: str
     editions: int
-    sent: int
-    clicks: int | None
+    page: int | None
+    followed: int | None
 
 
 @dataclass(frozen=True)
-class Report:
+class IssueReport:
+    """An issue's figures. `counted_at` is None before the first count; `closed` says that the raw hits have gone."""
+
     issue: str
-    certificate: dict[str, Any]
-    provider_events: dict[str, int]
-    agreed_opens: int
-    agreed_clicks: int
-    opens: int | None
-    clicks: int | None
-    editions: list[EditionRow]
-    items: list[ItemRow]
+    counted_at: datetime | None = None
+    closed: bool = False
+    counts_anybody: bool = False  # whether links are counted for those who did not agree, without knowing who
+    followed: int | None = None
+    whole: Figures = field(default_factory=Figures)
+    editions: list[EditionLine] = field(default_factory=list)
+    sectors: list[Line] = field(default_factory=list)
+    regions: list[Line] = field(default_factory=list)
+    kinds: list[Line] = field(default_factory=list)
+    items: list[ItemLine] = field(default_factory=list)
+    days: list[Line] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def report(issue: Issue) -> Report:
-    """Count an issue's ledger, provider events and hits: a fixed number of queries, whatever was sent.
-
-    Once the hits have become totals (`ageing.py`), those are shown.
-    """
-    measured = kept_totals(issue) or measure(issue)
-    return Report(
+def report(issue: Issue) -> IssueReport:
+    """Read an issue's report: a fixed number of queries. Before the first count its lines hold no figures."""
+    rollup = Rollup.objects.filter(pk=issue.pk).first()
+    found = figures_of(Total.objects.filter(issue=issue, dimension__in=OF_AN_ISSUE))
+    mailing = Mailing.objects.filter(pk=issue.pk).only("counts_clicks").first()
+    anybody = _followed(issue) if mailing and mailing.counts_clicks else {}
+    return IssueReport(
         issue=issue.period,
-        certificate=certify(issue).as_dict(),
-        provider_events=measured.provider_events,
-        agreed_opens=measured.agreed_opens,
-        agreed_clicks=measured.agreed_clicks,
-        opens=measured.opens,
-        clicks=measured.clicks,
-        editions=_edition_rows(issue, measured),
-        items=_item_rows(issue, measured),
+        counted_at=rollup.counted_at if rollup else None,
+        closed=bool(rollup and rollup.closed_at),
+        counts_anybody=bool(mailing and mailing.counts_clicks),
+        followed=shown(sum(anybody.values())),
+        whole=found.get((Dimension.ISSUE, ""), Figures()),
+        editions=_editions(issue, found),
+        sectors=_lines(found, Dimension.SECTOR, sector_names()),
+        regions=_lines(found, Dimension.REGION, region_names()),
+        kinds=_lines(found, Dimension.KIND, dict(Kind.choices)),
+        items=_items(issue, found, anybody),
+        days=_days(found),
     )
 
 
-def kept_totals(issue: Issue) -> Measured | None:
-    """The totals that were kept of an issue; None while its hits are still there."""
-    entry = PageLogEntry.objects.filter(page=issue.pk, action=TOTALS).order_by("timestamp", "pk").first()
-    return Measured(**entry.data) if entry else None
+Found = dict[tuple[str, str], Figures]
 
 
-def measure(issue: Issue) -> Measured:
-    """Count what is measured of an issue from the raw hits."""
-    agreed = Delivery.objects.filter(issue=issue, state=Delivery.State.SENT).aggregate(
-        opens=Count("pk", filter=Q(member__subscription__track_opens=True)),
-        clicks=Count("pk", filter=Q(member__subscription__track_clicks=True)),
-    )
-    opens = Hit.objects.filter(delivery__issue=issue, what=Hit.What.OPEN)
-    clicks = Hit.objects.filter(delivery__issue=issue, what=Hit.What.CLICK)
-    people = Count("delivery", distinct=True)
-    events = ProviderEvent.objects.filter(delivery__issue=issue).values_list("event_type")
-    return Measured(
-        agreed_opens=agreed["opens"],
-        agreed_clicks=agreed["clicks"],
-        opens=shown(opens.aggregate(people=people)["people"]),
-        clicks=shown(clicks.aggregate(people=people)["people"]),
-        provider_events=dict(events.annotate(people).order_by("event_type")),
-        edition_opens=_cells(_by(opens, "delivery__edition", people)),
-        edition_clicks=_cells(_by(clicks, "delivery__edition", people)),
-        item_clicks=_cells(_by(clicks, "link__item", people)),
-    )
+def sector_names() -> dict[str, str]:
+    return dict(Sector.objects.values_list("slug", "name"))
 
 
-def _cells(counts: dict[int, int]) -> dict[str, int | None]:
-    return {str(pk): shown(people) for pk, people in counts.items()}
+def region_names() -> dict[str, str]:
+    return {**dict(Region.objects.values_list("slug", "name")), NATIONAL: "National"}
 
 
-def shown(people: int) -> int | None:
-    """A count of people as it may be shown."""
-    return people if people >= SMALLEST_CELL else None
+def _lines(found: Found, dimension: str, names: dict[str, str]) -> list[Line]:
+    """In the order of the names; what has got another name since comes last, by its key."""
+    keys = [key for of, key in found if of == dimension]
+    order = list(names)
+    keys.sort(key=lambda key: (order.index(key) if key in names else len(order), key))
+    return [Line(key, str(names.get(key, key)), found[dimension, key]) for key in keys]
 
 
-def _edition_rows(issue: Issue, measured: Measured) -> list[EditionRow]:
-    ledger = _by(Delivery.objects.filter(issue=issue).exclude(edition=None), "edition", Count("pk"))
-    sent = _by(Delivery.objects.filter(issue=issue, state=Delivery.State.SENT), "edition", Count("pk"))
+def _days(found: Found) -> list[Line]:
+    return [
+        Line(key, key, found[Dimension.DAY, key]) for key in sorted(key for of, key in found if of == Dimension.DAY)
+    ]
+
+
+def _editions(issue: Issue, found: Found) -> list[EditionLine]:
     editions = Edition.objects.filter(issue=issue).annotate(size=Count("places")).defer("html", "text")
     return [
-        EditionRow(
-            number=edition.number,
+        EditionLine(
+            key=str(edition.pk),
             label=edition.label,
+            figures=found.get((Dimension.EDITION, str(edition.pk)), Figures()),
+            number=edition.number,
             items=edition.size,
-            frozen=ledger.get(edition.pk, 0),
-            sent=sent.get(edition.pk, 0),
-            opens=measured.edition_opens.get(str(edition.pk)),
-            clicks=measured.edition_clicks.get(str(edition.pk)),
         )
         for edition in editions.order_by("number")
     ]
 
 
-def _item_rows(issue: Issue, measured: Measured) -> list[ItemRow]:
-    places = EditionItem.objects.filter(edition__issue=issue)
-    editions = _by(places, "item", Count("edition"))
-    # By issue too: no index of deliveries begins with the edition.
-    sent = places.filter(edition__deliveries__issue=issue, edition__deliveries__state=Delivery.State.SENT)
-    carried = _by(sent, "item", Count("edition__deliveries"))
+def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine]:
+    places = EditionItem.objects.filter(edition__issue=issue, item__isnull=False)
+    editions = dict(places.values_list("item").annotate(Count("pk")).order_by())
+    items = Item.objects.filter(pk__in=editions.keys()) | Item.objects.filter(issue=issue)
+    labels = dict(Kind.choices)
     return [
-        ItemRow(
-            title=str(item),
+        ItemLine(
+            key=str(item.pk),
+            label=str(item),
+            figures=found.get((Dimension.ITEM, str(item.pk)), Figures()),
             kind=item.section,
+            kind_label=str(labels.get(item.section, item.section)),
             editions=editions.get(item.pk, 0),
-            sent=carried.get(item.pk, 0),
-            clicks=measured.item_clicks.get(str(item.pk)),
+            page=item.page_id,
+            followed=shown(anybody.get(item.pk, 0)),
         )
-        for item in Item.objects.filter(issue=issue).select_related("page")
+        for item in items.distinct().select_related("page").order_by("sort_order", "pk")
     ]
 
 
-def _by(rows: Any, column: str, count: Count) -> dict[int, int]:
-    return dict(rows.values_list(column).annotate(count).order_by())
+def _followed(issue: Issue) -> dict[int, int]:
+    """How often the links of each item were followed by anybody; those of no item under 0."""
+    counts = LinkCount.objects.filter(link__issue=issue).values_list("link__item").annotate(Sum("clicks"))
+    return {item or 0: clicks for item, clicks in counts.order_by()}

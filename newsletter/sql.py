@@ -81,6 +81,24 @@ def changed(sql: str, params: Sequence[Any]) -> int:
         return int(cursor.rowcount)
 
 
+def run(sql: str, params: Sequence[Any] = ()) -> None:
+    """Run a statement that is not worth preparing, or cannot be, such as one about a temporary table."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def hold(lock: int, number: int, *, wait: bool) -> bool:
+    """Hold a number to the end of this transaction; returns whether nobody else does. SQLite has one writer anyway."""
+    if not is_postgres():
+        return True
+    with connection.cursor() as cursor:
+        if wait:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock, number])
+            return True
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [lock, number])
+        return bool(cursor.fetchone()[0])
+
+
 def _execute(cursor: Any, sql: str, params: Sequence[Any]) -> None:
     """Run a statement; on PostgreSQL prepare it first, because planning the ledger's joins takes as long as running
     them. A pooler between must keep a session together (docs/adr/0005-ledger.md)."""

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from cms import links
-from newsletter import alarming, collecting, daily, heartbeats, intake, sender_domain, stopping
+from newsletter import adding_up, alarming, collecting, daily, heartbeats, intake, sender_domain, stopping
 from newsletter.models import Issue
 from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
@@ -40,6 +40,8 @@ def tick() -> None:
     if intake.waiting().exists():  # what the webhooks asked for was lost, or could not be read the first time
         read_reports.delay()
     alarming.judge_sending()
+    if adding_up.due().exists():
+        add_up_totals.apply_async(expires=55)
     if daily.is_due():  # the morning's start was missed, or had to stop half-way
         do_daily.apply_async(expires=55)
     heartbeats.beat(heartbeats.TICK, heartbeats.TICK)  # last: whoever watches sees that all of this was done
@@ -50,6 +52,13 @@ def do_daily() -> None:
     """The yearly question and retention, once a day; a second call on the same day does nothing."""
     if daily.is_due(daily.OFTEN):
         daily.run()
+
+
+@shared_task
+def add_up_totals() -> None:
+    """Count the issues of which something has come in, a few at a time. What is left is found by the next tick."""
+    if counted := adding_up.add_up_stale():
+        logger.info("totals of %s counted", counted)
 
 
 @shared_task

@@ -13,6 +13,7 @@ from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
 from newsletter.recovery import Recovered, recover
 from newsletter.scheduling import start_due
+from newsletter.summing_up import sum_up_due
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +27,13 @@ class Ticked:
     started: list[str]  # issues whose time to be sent had come
     recovered: Recovered
     judged: int  # opens and clicks of which it was said whether a person made them
+    summed_up: list[str]  # issues whose figures were mailed
 
 
 def run_due() -> Ticked:
     """End the pauses that are over, compile last month's issue once its day has come and tell the editors, start the
-    issues whose time has come, recover what was lost, and judge opens and clicks. Missed days are made up for.
+    issues whose time has come, recover what was lost, judge opens and clicks, and mail the figures of what was sent
+    three days ago. Missed days are made up for.
     """
     return Ticked(
         resumed=end_pauses(timezone.localdate()),
@@ -38,6 +41,7 @@ def run_due() -> Ticked:
         started=start_due(),
         recovered=recover(),
         judged=judge_due(),
+        summed_up=sum_up_due(),
     )
 
 

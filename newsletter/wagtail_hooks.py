@@ -23,8 +23,11 @@ from newsletter.desk import (
     overview,
     preflight,
     reader,
+    report,
+    reports,
     sending,
     steering,
+    summary,
 )
 from newsletter.desk.editor import editor_files, preflight_button
 from newsletter.desk.entry import entry_note
@@ -46,6 +49,9 @@ def admin_urls() -> list[URLPattern | URLResolver]:
         steering,
         decisions,
         certificate,
+        report,
+        reports,
+        summary,
         after,
     )
     return [path("e-news/", include([pattern for page in pages for pattern in page.urlpatterns]))]
@@ -106,7 +112,7 @@ def log_actions(actions: LogActionRegistry) -> None:
     actions.register_action("newsletter.check_links", "Check the links of the e-news", "Links checked")
     actions.register_action("newsletter.look_up_sender", "Look up the sender’s domain", "Sender’s domain looked up")
     actions.register_action("newsletter.certify", "Seal the certificate", "Certificate issued")
-    actions.register_action("newsletter.totals", "Keep totals only", "Opens and clicks turned into totals")
+    actions.register_action("newsletter.summary", "Mail the summary", "Summary for funders mailed")
     actions.register_action("newsletter.daily", "Do the day's work", "Retention and the yearly question done")
     for action, label, message in (
         ("newsletter.compile", "Compile the e-news", "Compiled from the directory: {added} added"),

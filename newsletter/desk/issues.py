@@ -1,14 +1,13 @@
-"""The list of issues, and a plain report of each."""
+"""The list of issues."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from newsletter.desk.access import issue_context, visible_issue, visible_issues
+from newsletter.desk.access import visible_issues
 from newsletter.desk.compiling import may_compile
-from newsletter.models import Delivery, Issue
+from newsletter.models import Issue
 from newsletter.periods import Period
-from newsletter.reporting import report
 from newsletter.standing import Sent, Standing, issues_with_standing, with_standing
 
 LATEST = 24  # monthly issues: two years
@@ -38,16 +37,6 @@ def issues(request: HttpRequest) -> HttpResponse:
     return render(request, "newsletter/admin/issues.html", context)
 
 
-def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Counts per edition and item of one issue."""
-    issue = visible_issue(request, issue_id)
-    result = report(issue)
-    states = [(state.value, state.label, result.certificate[state.value]) for state in Delivery.State]
-    context = issue_context(request, issue, "newsletter_report", "Report")
-    return render(request, "newsletter/admin/report.html", context | {"report": result, "states": states})
-
-
 urlpatterns = [
     path("", issues, name="newsletter_issues"),
-    path("<int:issue_id>/report/", issue_report, name="newsletter_report"),
 ]

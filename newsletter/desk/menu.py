@@ -48,6 +48,7 @@ def e_news_menu() -> SubmenuMenuItem:
     items = [
         DeskItem("Issues", "newsletter_issues", may_see_issues, icon_name="mail", order=10),
         DeskItem("Compile", "newsletter_compile", may_compile, icon_name="plus", order=20),
+        DeskItem("Reports", "newsletter_reports", may_see_issues, icon_name="view", order=25),
         DeskItem("Deliveries to decide", "newsletter_unknown", may_decide, icon_name="help", order=30),
         DeskItem(
             "Suppressions", "suppressions:index", lambda user: may(user, SUPPRESSIONS), icon_name="cross", order=40

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from newsletter.certificate import LISTED, Certificate, Unknown
 from newsletter.models import Delivery
-from newsletter.reporting import Report
+from newsletter.reporting import IssueReport
 
 BAR = 24  # characters of the longest bar
 NAMED = 20  # unknown deliveries named on the terminal; --json names more
@@ -59,25 +59,28 @@ def unknown_table(unknown: list[Unknown], count: int) -> Table:
     return table
 
 
-def edition_table(report: Report) -> Table:
+def edition_table(report: IssueReport) -> Table:
     table = Table(title=f"Editions of {report.issue}", title_justify="left")
     for name in ("Edition", "First made for"):
         table.add_column(name)
-    for name in ("Items", "Members", "Sent", "Opens", "Clicks"):
+    for name in ("Items", "Sent", "Opened by", "of whom machines", "Clicked by", "of whom machines"):
         table.add_column(name, justify="right")
     for row in report.editions:
-        numbers = (row.items, row.frozen, row.sent, row.opens, row.clicks)
+        found = row.figures
+        opened, clicked = found.openers, found.clickers
+        numbers = (row.items, found.sent, opened.raw, opened.machine, clicked.raw, clicked.machine)
         table.add_row(str(row.number), row.label, *(_shown(number) for number in numbers))
     return table
 
 
-def item_table(report: Report) -> Table:
+def item_table(report: IssueReport) -> Table:
     table = Table(title=f"Items of {report.issue}", title_justify="left")
     table.add_column("Item")
-    for name in ("Editions", "Members", "Clicks"):
+    for name in ("Editions", "Sent to", "Clicked by", "of whom machines"):
         table.add_column(name, justify="right")
     for row in report.items:
-        table.add_row(row.title, str(row.editions), _shown(row.sent), _shown(row.clicks))
+        numbers = (row.editions, row.figures.sent, row.figures.clickers.raw, row.figures.clickers.machine)
+        table.add_row(row.label, *(_shown(number) for number in numbers))
     return table
 
 

@@ -7,15 +7,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from wagtail.models import PageLogEntry
 
 from membership import erasing
 from membership.models import Audience, ConsentRecord, Subscription
-from newsletter import ageing, ledger
+from newsletter import ageing, closing, ledger
+from newsletter.adding_up import add_up
 from newsletter.models import (
     AgedToken,
     Delivery,
+    Departure,
+    Edition,
     EditionAudience,
+    EditionItem,
     Hit,
     Issue,
     Item,
@@ -23,8 +26,11 @@ from newsletter.models import (
     Mailing,
     ProviderEvent,
     RawReport,
+    Rollup,
+    Total,
 )
-from newsletter.reporting import TOTALS, report
+from newsletter.reporting import report
+from newsletter.tallies import FIGURES
 from newsletter.tokens import delivery_token
 from newsletter.tracking import COUNTED_FOR, record_click, record_open
 from tests import factories
@@ -83,6 +89,7 @@ def link(issue):
     item = Item.objects.create(
         issue=issue, page=factories.entry(), announcement="2026-10-01", section="resource", sort_order=1
     )
+    EditionItem.objects.create(edition=Edition.objects.get(issue=issue), item=item, place=1)
     return Link.objects.create(issue=issue, number=1, url="https://example.org/", item=item)
 
 
@@ -96,47 +103,85 @@ def hit_all(people, clicks):
 
 def figures(issue):
     found = report(Issue.objects.get(pk=issue.pk))
-    return (found.opens, found.clicks, found.agreed_opens, found.editions[0].opens, [row.clicks for row in found.items])
+    whole = found.whole
+    return (
+        *(whole.openers.raw, whole.clickers.raw, whole.agreed_opens, whole.sent, whole.departed),
+        found.editions[0].figures.openers.raw,
+        [row.figures.clickers.raw for row in found.items],
+    )
+
+
+def leave(issue, number):
+    for delivery in Delivery.objects.filter(issue=issue)[:number]:
+        Departure.objects.create(delivery=delivery)
 
 
 def test_hits_become_totals(issue, people, link):
     hit_all(people, clicks=10)
+    leave(issue, 11)
+    add_up(issue.pk)
     before = figures(issue)
-    assert before == (12, 10, 12, 12, [10])
+    assert before == (12, 10, 12, 12, 11, 12, [10])
     age(issue, 87)
     assert apply("hits") == 0
+    assert not report(issue).closed
     age(issue, 89)
-    assert apply("hits") == 34
+    assert apply("hits") == 34 + 11
     assert not Hit.objects.exists()
+    assert not Departure.objects.exists()
     assert figures(issue) == before
+    assert report(issue).closed
+    assert apply("hits") == 0
+
+
+def test_what_was_not_counted_yet_is_counted_before_it_goes(issue, people, link):
+    hit_all(people, clicks=12)
+    age(issue, 89)
+    apply("hits")
+    assert figures(issue)[:4] == (12, 12, 12, 12)
 
 
 def test_totals_hold_no_cell_under_ten(issue, people, link):
     hit_all(people[:9], clicks=3)
+    leave(issue, 9)
     age(issue, 89)
     apply("hits")
-    data = PageLogEntry.objects.get(action=TOTALS).data
-    assert (data["opens"], data["clicks"]) == (None, None)
-    assert set(data["item_clicks"].values()) == {None}
+    measured = {name for name in FIGURES if name.split("_")[0] in ("openers", "opens", "clickers", "clicks")}
+    kept = Total.objects.filter(issue=issue)
+    assert {getattr(row, name) for row in kept for name in {*measured, "departed"}} == {0}
+    whole = kept.get(dimension="issue")
+    assert (whole.sent, whole.agreed_opens) == (12, 12), "of ten people or more"
+
+
+def test_where_few_agreed_nothing_is_kept_of_them(issue, people, link):
+    hit_all(people, clicks=12)
+    Hit.objects.filter(delivery__in=Delivery.objects.order_by("pk")[:3]).delete()
+    Subscription.objects.filter(member__deliveries__in=Delivery.objects.order_by("pk")[:3]).update(track_opens=False)
+    age(issue, 89)
+    apply("hits")
+    whole = Total.objects.get(issue=issue, dimension="issue")
+    assert (whole.sent, whole.agreed_opens, whole.openers_unknown, whole.opens_unknown) == (12, 0, 0, 0)
 
 
 def test_totals_are_written_once_and_never_from_what_is_left(issue, people, link):
     hit_all(people, clicks=12)
     age(issue, 89)
-    ageing.keep_totals(issue)  # a run that was killed right after
+    assert closing.close(issue.pk)  # a run that was killed right after
     Hit.objects.filter(pk__in=list(Hit.objects.values_list("pk", flat=True)[:30])).delete()
+    assert not closing.close(issue.pk)
     apply("hits")
     assert apply("hits") == 0
-    assert PageLogEntry.objects.filter(action=TOTALS).count() == 1
+    assert Rollup.objects.get().closed_at
     assert figures(issue)[:2] == (12, 12)
 
 
 def test_figures_stay_when_people_go(issue, people, link):
     hit_all(people, clicks=12)
-    before = figures(issue)
     age(issue, 89)
     apply("hits")
+    before = figures(issue)
     erasing.erase_all([one.member.user for one in people])
+    add_up(issue.pk)
     assert figures(issue) == before
 
 

@@ -1,48 +1,26 @@
-"""The report says what a count over the raw rows says, hides small cells, and costs the same for any number."""
+"""The report says what a plain count says, hides small cells and what gives them away, and costs the same each time."""
 
 import random
-from collections import Counter
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cms.models import Kind
-from membership.models import Subscription
 from membership.sample_members import make_members
+from newsletter.adding_up import add_up
 from newsletter.freezing import freeze
-from newsletter.models import Delivery, Edition, EditionItem, Hit, Issue, Link, ProviderEvent
-from newsletter.reporting import SMALLEST_CELL, report
+from newsletter.hiding import SMALLEST_CELL, hide, hide_list
+from newsletter.models import Delivery, Edition, Hit, Issue, Link, LinkCount, Mailing
+from newsletter.reporting import report
 from tests import factories
+from tests.newsletter.hits import plain_totals, sent_issue
 
-STATES = ["sent"] * 8 + ["failed", "unknown", "pending", "retry_wait"]
-EVENTS = ["delivered", "bounced", "complained", "deferred"]
-
-
-def sent_issue(period: str, pages: list, dice: random.Random) -> Issue:
-    """A frozen issue whose deliveries, provider events and hits are made up at random."""
-    issue = factories.issue(period, pages=pages, live=True)
-    freeze(issue)
-    for subscription in Subscription.objects.all():
-        agrees = {"track_opens": dice.random() < 0.6, "track_clicks": dice.random() < 0.6}
-        Subscription.objects.filter(pk=subscription.pk).update(**agrees)
-    links = list(Link.objects.filter(issue=issue))
-    hits, events = [], []
-    for delivery in Delivery.objects.filter(issue=issue, state="pending"):
-        delivery.state, delivery.reason = dice.choice(STATES), "made up"
-        delivery.save(update_fields=["state", "reason"])
-        if delivery.state != "sent":
-            continue
-        for number in range(dice.randrange(3)):
-            kind, now = dice.choice(EVENTS), timezone.now()
-            key = f"{delivery.pk} {kind} {number}"
-            events.append(ProviderEvent(delivery=delivery, event_type=kind, happened_at=now, natural_key=key))
-        hits += [Hit(delivery=delivery, what="open") for _ in range(dice.randrange(4))]
-        hits += [Hit(delivery=delivery, what="click", link=dice.choice(links)) for _ in range(dice.randrange(4))]
-    ProviderEvent.objects.bulk_create(events)
-    Hit.objects.bulk_create(hits)
-    return issue
+COLUMNS = ["sent", "delivered", "bounced", "complained", "departed", "agreed_opens", "agreed_clicks"]
+MEASURES = {"openers": "opens", "clickers": "clicks"}
+VERDICTS = ["human", "machine", "unknown"]
 
 
 @pytest.fixture
@@ -55,77 +33,53 @@ def pages(db) -> list:
     ]
 
 
-@pytest.fixture
-def issue(pages) -> Issue:
+def of(line, name: str) -> int | None:
+    """A figure of a line by the name it has in the totals."""
+    measure, _, verdict = name.rpartition("_")
+    return getattr(getattr(line, measure), verdict) if verdict in VERDICTS else getattr(line, name)
+
+
+def test_every_list_equals_a_count_of_the_rows_but_for_what_is_hidden(pages):
     make_members(120)
-    return sent_issue("2026-10", pages, random.Random(10))
-
-
-@pytest.fixture
-def other(issue, pages) -> Issue:
-    """Another issue to the same people: nothing of it may be counted."""
-    more = [factories.entry(title="Later")]
-    return sent_issue("2026-11", more, random.Random(11))
-
-
-def hidden(people: set[int]) -> int | None:
-    return len(people) if len(people) >= SMALLEST_CELL else None
-
-
-def people(issue: Issue, what: str, **fields: object) -> set[int]:
-    """Deliveries with a hit, counted row by row."""
-    found = set()
-    for hit in Hit.objects.select_related("delivery", "link"):
-        if hit.delivery.issue_id != issue.pk or hit.what != what:
-            continue
-        if "edition" in fields and hit.delivery.edition_id != fields["edition"]:
-            continue
-        if "item" in fields and hit.link.item_id != fields["item"]:
-            continue
-        found.add(hit.delivery_id)
-    return found
-
-
-def test_whole_issue_equals_a_count_of_the_rows(issue, other):
-    found = report(issue)
-    rows = [row for row in Delivery.objects.all() if row.issue_id == issue.pk]
-    states = Counter(row.state for row in rows)
-    assert {state: found.certificate[state] for state in Delivery.State.values} == {
-        state: states[state] for state in Delivery.State.values
+    issue = sent_issue("2026-10", pages, random.Random(3))
+    add_up(issue.pk)
+    found, plain = report(issue), plain_totals(issue)
+    lists = {
+        "issue": {"": found.whole},
+        "edition": {line.key: line.figures for line in found.editions},
+        "sector": {line.key: line.figures for line in found.sectors},
+        "region": {line.key: line.figures for line in found.regions},
+        "kind": {line.key: line.figures for line in found.kinds},
+        "item": {line.key: line.figures for line in found.items},
+        "day": {line.key: line.figures for line in found.days},
     }
-    assert found.certificate["frozen"] == len(rows) == 120
-    assert found.certificate["balanced"]
-    sent = [row.member.subscription for row in rows if row.state == "sent"]
-    assert found.agreed_opens == sum(one.track_opens for one in sent)
-    assert found.agreed_clicks == sum(one.track_clicks for one in sent)
-    assert found.opens == len(people(issue, "open")) >= SMALLEST_CELL
-    assert found.clicks == len(people(issue, "click")) >= SMALLEST_CELL
-    events = {(row.event_type, row.delivery_id) for row in ProviderEvent.objects.filter(delivery__in=rows)}
-    assert found.provider_events == Counter(kind for kind, _ in events)
+    shown = 0
+    for dimension, lines in lists.items():
+        expected = {key: counts for (of_dimension, key), counts in plain.items() if of_dimension == dimension}
+        assert set(lines) >= set(expected)
+        for key, counts in expected.items():
+            for name in [*COLUMNS, *(f"{people}_{one}" for people in MEASURES for one in VERDICTS)]:
+                value = of(lines[key], name)
+                assert value in (None, counts[name]), (dimension, key, name)
+                assert value is None or value >= SMALLEST_CELL
+                shown += value is not None
+            for people, hits in MEASURES.items():
+                raw, made = getattr(lines[key], people), getattr(lines[key], hits)
+                assert raw.raw in (None, sum(counts[f"{people}_{one}"] for one in VERDICTS))
+                for verdict in VERDICTS:
+                    few = getattr(raw, verdict) is None
+                    assert getattr(made, verdict) == (None if few else counts[f"{hits}_{verdict}"])
+    assert shown > 50
 
 
-def test_every_edition_equals_a_count_of_the_rows(issue, other):
-    found = {row.number: row for row in report(issue).editions}
-    editions = list(Edition.objects.filter(issue=issue))
-    assert len(found) == len(editions) > 3
-    for edition in editions:
-        rows = [row for row in Delivery.objects.all() if row.edition_id == edition.pk]
-        row = found[edition.number]
-        assert (row.frozen, row.sent) == (len(rows), sum(one.state == "sent" for one in rows))
-        assert row.items == EditionItem.objects.filter(edition=edition).count()
-        assert row.opens == hidden(people(issue, "open", edition=edition.pk))
-        assert row.clicks == hidden(people(issue, "click", edition=edition.pk))
-
-
-def test_every_item_equals_a_count_of_the_rows(issue, other):
-    found = {row.title: row for row in report(issue).items}
-    assert set(found) == {"For everyone", "For health", "For prisons", "For London"}
-    for item in issue.items.all():
-        carrying = {place.edition_id for place in EditionItem.objects.all() if place.item_id == item.pk}
-        sent = [row for row in Delivery.objects.filter(state="sent") if row.edition_id in carrying]
-        row = found[str(item)]
-        assert (row.editions, row.sent) == (len(carrying), len(sent))
-        assert row.clicks == hidden(people(issue, "click", item=item.pk))
+def test_whole_issue_shows_what_is_ten_or_more(pages):
+    make_members(120)
+    issue = sent_issue("2026-10", pages, random.Random(3))
+    add_up(issue.pk)
+    whole, counts = report(issue).whole, plain_totals(issue)["issue", ""]
+    for name in COLUMNS:
+        assert getattr(whole, name) == (counts[name] if counts[name] >= SMALLEST_CELL else None)
+    assert whole.click_share == whole.clickers.human / whole.agreed_clicks
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, None), (9, None), (10, 10), (11, 11)])
@@ -138,15 +92,19 @@ def test_fewer_than_ten_people_are_not_shown(pages, count, shown):
     for delivery in Delivery.objects.all()[:count]:
         for _ in range(3):  # people are counted, not hits
             Hit.objects.create(delivery=delivery, what="open")
-            Hit.objects.create(delivery=delivery, what="click", link=link)
+            Hit.objects.create(delivery=delivery, what="click", link=link, verdict="human", reason="x")
+    add_up(issue.pk)
+    # Of ten who have been measured; the others did not agree.
     found = report(issue)
-    assert (found.opens, found.clicks) == (shown, shown)
-    assert [(row.opens, row.clicks) for row in found.editions] == [(shown, shown)]
-    assert [row.clicks for row in found.items] == [shown]
+    assert (found.whole.openers.raw, found.whole.clickers.human) == (shown, shown)
+    assert found.whole.opens.raw == (shown and shown * 3)
+    assert [(row.figures.openers.raw, row.figures.clickers.human) for row in found.editions] == [(shown, shown)]
+    assert [row.figures.clickers.human for row in found.items] == [shown]
 
 
 def test_number_of_queries_does_not_grow(pages):
     def queries(issue: Issue) -> int:
+        add_up(issue.pk)
         with CaptureQueriesContext(connection) as captured:
             report(issue)
         return len(captured)
@@ -156,10 +114,47 @@ def test_number_of_queries_does_not_grow(pages):
     make_members(100)
     many = sent_issue("2026-11", [*pages[1:], factories.entry(title="More")], random.Random(2))
     assert Edition.objects.filter(issue=many).count() > Edition.objects.filter(issue=few).count()
-    assert queries(few) == queries(many)
+    assert queries(few) == queries(many) <= 8
 
 
-def test_issue_that_was_never_frozen_counts_nothing(pages):
+def test_issue_that_was_never_counted_has_no_figures(pages):
     found = report(factories.issue(pages=pages))
-    assert (found.certificate["frozen"], found.editions, found.opens) == (0, [], None)
-    assert [(row.editions, row.sent) for row in found.items] == [(0, 0)] * 4
+    assert (found.counted_at, found.editions, found.whole.sent) == (None, [], None)
+    assert [(row.label, row.figures.sent) for row in found.items[:2]] == [("For everyone", None), ("For health", None)]
+
+
+def test_what_anybody_followed_is_shown_only_where_it_was_counted(pages):
+    make_members(20, audiences=1)
+    issue = sent_issue("2026-10", pages[:1], random.Random(1))
+    LinkCount.objects.create(link=Link.objects.get(issue=issue), day="2026-11-05", clicks=25)
+    add_up(issue.pk)
+    found = report(issue)
+    assert (found.counts_anybody, found.followed, found.items[0].followed) == (False, None, None)
+    Mailing.objects.update(counts_clicks=True)
+    found = report(issue)
+    assert (found.counts_anybody, found.followed, found.items[0].followed) == (True, 25, 25)
+
+
+# --- Hiding --------------------------------------------------------------------------------------
+
+
+def test_the_next_smallest_is_hidden_with_a_single_small_cell():
+    assert hide_list([40, 9, 12, 30]) == [40, None, None, 30]
+    assert hide_list([40, 9, 3, 30]) == [40, None, None, 30]
+    assert hide_list([40, 12, 30]) == [40, 12, 30]
+    assert hide_list([4]) == [None]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=6))
+def test_no_hidden_cell_can_be_worked_out(rows):
+    """A table with its sums, of which every line is a sum: none has exactly one cell hidden."""
+    rows = [[*row, sum(row)] for row in rows]
+    rows.append([sum(column) for column in zip(*rows, strict=True)])
+    cells = {(y, x): value for y, row in enumerate(rows) for x, value in enumerate(row)}
+    width, height = len(rows[0]), len(rows)
+    lines = [[(y, x) for x in range(width)] for y in range(height)]
+    lines += [[(y, x) for y in range(height)] for x in range(width)]
+    found = hide(cells, lines)
+    assert all(value is None or value == cells[key] >= SMALLEST_CELL for key, value in found.items())
+    assert all(sum(found[key] is None for key in line) != 1 for line in lines)

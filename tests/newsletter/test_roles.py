@@ -50,6 +50,11 @@ DESK = {
     "newsletter_issues": EVERYBODY,  # the list is empty for whoever may not shape issues
     "newsletter_issue": SHAPING,
     "newsletter_report": SHAPING,
+    "newsletter_summary": SHAPING,
+    "newsletter_reports": SHAPING,
+    "newsletter_report_sectors": SHAPING,
+    "newsletter_report_entries": SHAPING,
+    "newsletter_report_engagement": SHAPING,
     "newsletter_certificate": SHAPING,
     "newsletter_compile": SHAPING,
     "newsletter_put_back": SHAPING,

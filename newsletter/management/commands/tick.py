@@ -3,16 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
-from newsletter import daily
+from newsletter import adding_up, daily
 from newsletter.management.operator import OperatorCommand
 from newsletter.ticking import run_due
 
 
 class Command(OperatorCommand):
-    help = "Do what is due now: compile last month's issue once its day has come, recover lost work, retention."
+    help = "Do what is due now: compile last month's issue once its day has come, recover lost work, totals, retention."
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         ticked = asdict(run_due())
+        ticked["counted"] = len(adding_up.add_up_stale())
         ticked["daily"] = asdict(daily.run()) if daily.is_due() else None
         self.say(f"Compiled: {ticked['compiled'] or 'nothing was due'}.")
         if ticked["daily"]:

@@ -1,0 +1,195 @@
+"""Tables of reports: on the page, and as a file. What is hidden on the page is hidden in the file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from typing import NamedTuple
+
+import tablib
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from cms.csv_files import csv_lines, safe_cell
+from newsletter.figures import Figures
+from newsletter.hiding import HIDDEN
+
+TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+LONGEST_TITLE = 31  # of a sheet, in the programs that open it
+
+
+class Share(float):
+    """A share of one, shown as percent."""
+
+    def __str__(self) -> str:
+        return f"{self * 100:.1f}" if self < 0.1 else f"{self * 100:.0f}"
+
+
+Value = str | int | Share | None  # None = hidden
+
+
+class Column(NamedTuple):
+    """A column; those with the same group stand under one heading. `wide` ones are in files only."""
+
+    label: str
+    group: str = ""
+    wide: bool = False
+    number: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.group}: {self.label}" if self.group else self.label
+
+
+class Group(NamedTuple):
+    label: str
+    columns: list[Column]
+
+
+class Cell(NamedTuple):
+    text: str
+    number: bool
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row; the first value names it, and leads to `url` where there is one."""
+
+    values: Sequence[Value]
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its name in the address, its chart, and what must be known to read it."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    note: str = ""
+    chart: SafeString | str = ""
+    folded: bool = False  # shown when asked for
+    most: int = 100  # rows on the page; the file has all
+    lines: list[Row] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", list(self.rows[: self.most]))
+
+    @property
+    def shown(self) -> list[Column]:
+        return [column for column in self.columns if not column.wide]
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The upper headings; none where no column has one."""
+        if not any(column.group for column in self.shown):
+            return []
+        return [Group(label, list(columns)) for label, columns in groupby(self.shown, key=lambda one: one.group)]
+
+    @cached_property
+    def body(self) -> list[tuple[str, str, list[Cell]]]:
+        """For each row on the page its name, where it leads, and its other cells."""
+        places = [place for place, column in enumerate(self.columns) if not column.wide][1:]
+        return [
+            (str(row.values[0]), row.url, [self._cell(place, row.values[place]) for place in places])
+            for row in self.lines
+        ]
+
+    @property
+    def left_out(self) -> int:
+        return len(self.rows) - len(self.lines)
+
+    @property
+    def hides(self) -> bool:
+        return any(value is None for row in self.rows for value in row.values)
+
+    def _cell(self, place: int, value: Value) -> Cell:
+        text = HIDDEN if value is None else f"{value} %" if isinstance(value, Share) else _plain(value)
+        return Cell(text, self.columns[place].number, value is None)
+
+    def plain_rows(self) -> list[list[str | int | float]]:
+        """For files: headings, then values; numbers stay numbers."""
+        rows: list[list[str | int | float]] = [[column.name for column in self.columns]]
+        for row in self.rows:
+            rows.append([_for_file(value) for value in row.values])
+        return rows
+
+
+def _plain(value: str | int) -> str:
+    return value if isinstance(value, str) else str(intcomma(value))
+
+
+def _for_file(value: Value) -> str | int | float:
+    if value is None:
+        return HIDDEN
+    if isinstance(value, Share):
+        return round(float(value) * 100, 1)
+    return value
+
+
+MEASURED = ("In all", "People", "Cannot be told", "Machines")
+FIGURE_COLUMNS = (
+    Column("Sent to"),
+    Column("Delivered", wide=True),
+    Column("Bounced", wide=True),
+    Column("Complained", wide=True),
+    Column("Left", wide=True),
+    Column("Agreed", "Opened by"),
+    *(Column(label, "Opened by") for label in MEASURED),
+    *(Column(label, "Opens", wide=True) for label in MEASURED),
+    Column("Agreed", "Links followed by"),
+    *(Column(label, "Links followed by") for label in MEASURED),
+    Column("Share of those who agreed, %", "Links followed by"),
+    *(Column(label, "Clicks", wide=True) for label in MEASURED),
+)
+
+
+def figure_values(figures: Figures) -> list[Value]:
+    """The values of FIGURE_COLUMNS."""
+    people = [[one.raw, one.human, one.unknown, one.machine] for one in (figures.openers, figures.clickers)]
+    hits = [[one.raw, one.human, one.unknown, one.machine] for one in (figures.opens, figures.clicks)]
+    return [
+        *(figures.sent, figures.delivered, figures.bounced, figures.complained, figures.departed),
+        *(figures.agreed_opens, *people[0], *hits[0]),
+        *(figures.agreed_clicks, *people[1], share(figures.click_share), *hits[1]),
+    ]
+
+
+def share(value: float | None) -> Share | None:
+    return None if value is None else Share(value)
+
+
+def download(request: HttpRequest, tables: Sequence[Table], name: str) -> HttpResponse | None:
+    """The file that was asked for: one table as CSV, or all of them as XLSX, each a sheet. None where none was.
+
+    Raises Http404 for a table that is not among them.
+    """
+    asked = request.GET.get("download", "")
+    if asked not in TYPES:
+        return None
+    if asked == "xlsx":
+        content, file = _xlsx(tables), f"{name}.xlsx"
+    else:
+        chosen = [table for table in tables if table.name == request.GET.get("table", tables[0].name)]
+        if not chosen:
+            raise Http404
+        rows = ([str(cell) for cell in row] for row in chosen[0].plain_rows())
+        content, file = b"".join(csv_lines(rows)), f"{name}-{chosen[0].name}.csv"
+    response = HttpResponse(content, content_type=TYPES[asked])
+    response["Content-Disposition"] = f'attachment; filename="{file}"'
+    return response
+
+
+def _xlsx(tables: Sequence[Table]) -> bytes:
+    book = tablib.Databook()
+    for table in tables:
+        headings, *rows = table.plain_rows()
+        sheet = tablib.Dataset(headers=headings, title=table.title[:LONGEST_TITLE])
+        for row in rows:
+            sheet.append([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+        book.add_sheet(sheet)
+    content: bytes = book.export("xlsx")
+    return content
