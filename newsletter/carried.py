@@ -1,11 +1,12 @@
 """How one entry was carried by the e-news, and read: for its editors, out of the totals (ADR 23)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count
 
-from newsletter.hiding import shown
+from newsletter.figures import Figures, figures_of
 from newsletter.models import EditionItem, Issue, Item, Total
 
 LATEST = 12  # issues: an entry is carried anew only when an update of it is announced
@@ -42,30 +43,38 @@ def carried(entry: int) -> list[Carried]:
     pks = [item.pk for item in items]
     places = EditionItem.objects.filter(item__in=pks).values_list("item").annotate(Count("edition")).order_by()
     editions = dict(places)
-    totals = _totals(items)
-    return [_carried(item, editions.get(item.pk, 0), totals.get(str(item.pk))) for item in items]
+    figures = _figures(items)
+    return [_carried(item, editions.get(item.pk, 0), figures.get(str(item.pk))) for item in items]
 
 
-def _totals(items: Sequence[Item]) -> dict[str, Total]:
-    issues = {item.issue_id for item in items}
+def _figures(items: Sequence[Item]) -> dict[str, Figures]:
+    """By item, with the same cells hidden as in the issues' reports: else the two would give each other away."""
+    dimension = Total.Dimension
     rows = Total.objects.filter(
-        issue__in=issues, dimension=Total.Dimension.ITEM, key__in=[str(item.pk) for item in items]
+        issue__in={item.issue_id for item in items}, dimension__in=[dimension.ISSUE, dimension.ITEM]
     )
-    return {row.key: row for row in rows}
+    by_issue: dict[int, list[Total]] = defaultdict(list)
+    for row in rows:
+        by_issue[row.issue_id].append(row)
+    return {
+        key: figures
+        for totals in by_issue.values()
+        for (kind, key), figures in figures_of(totals).items()
+        if kind == dimension.ITEM
+    }
 
 
-def _carried(item: Item, editions: int, total: Total | None) -> Carried:
+def _carried(item: Item, editions: int, figures: Figures | None) -> Carried:
     frozen = getattr(item.issue, "mailing", None) is not None
-    if not total:
+    if not figures:
         return Carried(item.issue, frozen, item.left_out, editions)
-    agreed = shown(total.agreed_clicks)
     return Carried(
         item.issue,
         frozen,
         item.left_out,
         editions,
         counted=True,
-        sent=shown(total.sent),
-        agreed=agreed,
-        followed=None if agreed is None else shown(total.clickers_human),
+        sent=figures.sent,
+        agreed=figures.agreed_clicks,
+        followed=figures.clickers.human,
     )
