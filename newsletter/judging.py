@@ -20,7 +20,7 @@ from newsletter.sql import changed, rows_of
 from newsletter.stale import mark_stale
 
 WINDOW = timedelta(minutes=30)  # after a hit, in which evidence about it may still come
-SETTLED = timedelta(minutes=15)  # older than that, everything that is evidence has come (`rules.LONGEST`)
+SETTLED = WINDOW - rules.LONGEST  # hits older than that are looked at: they may be evidence about those judged now
 BATCH = 2000  # hits whose window has closed, the oldest first; those joined to them come along
 MOST = 10_000  # hits read in one batch: SQLite takes 32,766 values in a statement
 FIELDS = ("pk", "what", "link_id", "at", "signals", "network", "verdict", "reason")

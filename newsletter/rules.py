@@ -15,8 +15,9 @@ from newsletter.models import Hit
 VERSION = 1
 What, Verdict, Signal = Hit.What, Hit.Verdict, Hit.Signal
 
-# So many different links of one mail within so long: nobody reads and chooses as fast.
-BURSTS = tuple((links, timedelta(seconds=seconds)) for links, seconds in ((2, 1), (3, 4), (5, 15), (8, 60)))
+# So many different links of one mail within so long: no hand is as fast, even one that opens tabs to read them later.
+BURSTS = tuple((links, timedelta(seconds=seconds)) for links, seconds in ((2, 0.7), (3, 2.5), (5, 7), (8, 60)))
+MANY = (8, timedelta(minutes=15))  # a person who follows so many has hardly read any; a patient scanner does it always
 ONE_LINK, ALL_LINKS = timedelta(minutes=1), timedelta(minutes=1)  # several networks within
 MANY_NETWORKS = 3  # a phone that changes its network has two
 WITH_LEAVING = timedelta(seconds=10)
@@ -24,7 +25,7 @@ BESIDE = timedelta(seconds=10)
 # After the hand-over to our provider: mail needs some seconds to arrive, and people some to look.
 AT_ONCE = {What.OPEN: timedelta(seconds=10), What.CLICK: timedelta(seconds=5)}
 THEN = timedelta(minutes=10)
-LONGEST = max(THEN, ONE_LINK, ALL_LINKS, *(span for _, span in BURSTS))  # between a hit and evidence about it
+LONGEST = max(MANY[1], THEN, ONE_LINK, ALL_LINKS, *(span for _, span in BURSTS))  # between a hit and evidence about it
 JOINED = timedelta(minutes=1)  # hits with no longer pause between them are judged together
 
 # What a member, or an editor, is told about each reason.
@@ -38,6 +39,7 @@ REASONS = {
     "networks": "The same mail was asked for from several places within a minute.",
     "at_once": "Came within seconds of sending, before the mail can have been read.",
     "beside": "Came along with links that a machine followed.",
+    "many": "More links were followed than a person has time to read.",
     "then_clicked": "A link was followed soon after.",
     "veiled": "Came without a name or through a privacy proxy, which may fetch without a reader.",
     "nothing": "Nothing speaks against a person.",
@@ -88,6 +90,9 @@ def judge(hits: Iterable[Seen], handed_at: datetime | None) -> dict[int, Judgeme
     if handed_at:
         convict((hit.pk for hit in ordered if _is_at_once(hit, handed_at)), "at_once")
     machines = [hit for hit in clicks if found.get(hit.pk, ("", ""))[0] == Verdict.MACHINE]
+    others = [hit for hit in clicks if found.get(hit.pk, ("", ""))[0] != Verdict.MACHINE]
+    for pk in _crowded(others, MANY[1], MANY[0], lambda hit: hit.link):
+        found.setdefault(pk, (Verdict.UNKNOWN.value, "many"))
     opens = [hit for hit in ordered if hit.what == What.OPEN]
     convict(_near(opens, machines, BESIDE), "beside")
     for hit in [*clicks, *looks]:

@@ -24,6 +24,8 @@ AHEAD_WORDS = ("prefetch", "prerender", "preview")
 # Proxies that fetch pictures for the mailbox, some of them before anybody looks. Apple's gives no name but this one.
 PROXIES = ("GoogleImageProxy", "YahooMailProxy", "ggpht.com")
 NAMELESS = {"", "Mozilla/5.0"}
+# Names that mail gateways give themselves, in small letters; `crawler-user-agents` knows those of the web.
+GATEWAYS = ("barracuda", "ciscosecureemail", "fireeye", "fortimail", "ironport", "mimecast", "proofpoint", "safelinks")
 # How much of an address is its network: what a provider gives to one site or household.
 NETWORK = {4: 24, 6: 48}
 
@@ -56,7 +58,8 @@ def agent_signals(agent: str) -> int:
 def _agent_signals(agent: str) -> int:
     if agent.strip() in NAMELESS or any(name in agent for name in PROXIES):
         return Signal.VEILED.value
-    return Signal.ROBOT.value if is_crawler(agent) else 0
+    named = agent.lower()
+    return Signal.ROBOT.value if any(name in named for name in GATEWAYS) or is_crawler(agent) else 0
 
 
 def network_of(address: str, day: date) -> int | None:

@@ -72,7 +72,7 @@ def test_what_came_later_is_evidence_already(deliveries):
 def test_what_was_judged_before_is_evidence_still(deliveries):
     hit(deliveries[0], 50, 1)
     judge_due()
-    hit(deliveries[0], 50, 2)  # reported late
+    hit(deliveries[0], 50.003, 2)  # reported late
     judge_due()
     assert verdicts() == ["nothing", "burst"]
 

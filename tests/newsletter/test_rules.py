@@ -37,14 +37,14 @@ class TestWhatItSaysItself:
 
 class TestBurst:
     @pytest.mark.parametrize(
-        "seconds", [[0, 0.4], [0, 2, 4], [0, 3, 6, 9, 12], [8 * n for n in range(8)]], ids=["2", "3", "5", "8"]
+        "seconds", [[0, 0.4], [0, 1, 2.5], [0, 1.5, 3, 4.5, 6], [8 * n for n in range(8)]], ids=["2", "3", "5", "8"]
     )
     def test_different_links_faster_than_anybody_reads(self, seconds):
         hits = [hit(pk, 3600 + at, link=pk) for pk, at in enumerate(seconds)]
         assert set(verdicts(*hits)) == {("machine", "burst")}
 
     @pytest.mark.parametrize(
-        "seconds", [[0, 1.5], [0, 2.5, 5], [0, 4, 8, 12, 16.5], [9 * n for n in range(8)]], ids=["2", "3", "5", "8"]
+        "seconds", [[0, 0.8], [0, 1.5, 3], [0, 2, 4, 6, 8], [9 * n for n in range(7)]], ids=["2", "3", "5", "8"]
     )
     def test_a_quick_reader_is_none(self, seconds):
         hits = [hit(pk, 3600 + at, link=pk) for pk, at in enumerate(seconds)]
@@ -60,6 +60,19 @@ class TestBurst:
     def test_those_judged_before_are_evidence_and_stay(self):
         before = hit(1, 3600, link=1, verdict="human", reason="nothing")
         assert verdicts(before, hit(2, 3600.5, link=2)) == [HUMAN, ("machine", "burst")]
+
+
+class TestMany:
+    def test_more_links_than_a_person_reads_cannot_be_told(self):
+        hits = [hit(pk, 3600 + 100 * pk, link=pk) for pk in range(9)]
+        assert set(verdicts(*hits)) == {("unknown", "many")}
+
+    def test_a_thorough_reader_is_a_person(self):
+        assert set(verdicts(*[hit(pk, 3600 + 300 * pk, link=pk) for pk in range(9)])) == {HUMAN}
+
+    def test_what_a_machine_followed_before_is_not_held_against_the_reader(self):
+        scanned = [hit(pk, 60 + pk / 10, link=pk) for pk in range(9)]
+        assert verdicts(*scanned, hit(10, 300, link=3))[-1] == HUMAN
 
 
 class TestLeaving:

@@ -17,6 +17,7 @@ AGENTS = {
     "Mobile/15E148 Safari/604.1": 0,
     "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17328; Pro)": 0,
     "python-requests/2.32": Signal.ROBOT,
+    "Barracuda Sentinel (EE)": Signal.ROBOT,
     "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)": Signal.ROBOT,
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/138.0 Safari/537.36": (
         Signal.ROBOT
