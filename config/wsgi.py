@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from config.observing import counters
 
@@ -13,3 +14,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 counters.share(settings.VAR_DIR, "web", os.getppid())
 
 application = get_wsgi_application()
+_ = (
+    get_resolver().url_patterns
+)  # imports every view now: else the first who asks each worker waits for it, some seconds
