@@ -98,6 +98,8 @@ def logging_config(form: str, level: str) -> dict[str, Any]:
             "django.db.backends": {"level": "WARNING"},  # else every value of every statement
             "flufl.bounce": {"level": "CRITICAL", "propagate": False},  # names addresses when a detector fails
             "environ": {"level": "WARNING"},  # else that there is no .env
+            "wagtail": {"level": "WARNING"},  # else the title of every page, which may name somebody
+            "django_tasks": {"level": "WARNING"},  # else two lines for every page that is saved
             "botocore": {"level": "INFO"},  # else the body of every mail
             "gunicorn.error": ours,
             "gunicorn.access": {"handlers": [], "propagate": False},  # IP addresses, tokens and browsers

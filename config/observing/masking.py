@@ -18,7 +18,8 @@ QUOTED = re.compile(r'"[^"\n]{1,64}"[@＠﹫][^\s<>",;()\[\]]+')
 APART = re.compile(r"(?<!\S)\S+[ \t]+[@＠﹫][ \t]*[\w-]+(?:\.[\w-]+)+")
 PRINTABLE = re.compile(r"(?<!\w)[\w.+-]{1,64}=40[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")  # quoted-printable
 RUN = re.compile(r'[^\s<>",;()\[\]]+')
-NODE = re.compile(r"(?:celery|celerybeat)@[\w-]+[.:]?")  # Celery's name of a process
+# Celery's names of processes, and ours.
+NODE = re.compile(r"(?:celery|celerybeat|worker|beat)@[\w-]+(?::\d+(?::[0-9a-f]{8})?)?[.:]?")
 
 # Addresses of ours that hold a token, however short it is; a test compares them with the URLs. What links the counted
 # clicks of those who did not agree is a period, the same for all (ADR 23).

@@ -101,6 +101,7 @@ def test_the_whole_way_from_logger_to_stderr(form, capsys):
         logging.getLogger("gunicorn.error").warning("Invalid request from ip=203.0.113.7: jo@example.org")
         logging.getLogger("gunicorn.access").info("203.0.113.7 GET /l/x/1")
         logging.getLogger("django.request").warning("Not Found: /x")
+        logging.getLogger("wagtail").info("Page created: Jo Smith")
     finally:
         logging.getLogger().handlers[:] = before
         logging.getLogger().setLevel(logging.WARNING)

@@ -107,6 +107,7 @@ def test_a_visitor_s_ip_address_is_hidden(address):
         "    @never_cache",
         "RelatedObjectDoesNotExist: Issue has no mailing.",
         "celery@worker-1 ready.",
+        "beat@web-1:881:0a1b2c3d is now the scheduler",
         "2026-12-01T13:40:00.123 HttpResponseTemporaryRedirect",
         "duplicate key value violates unique constraint: delivery_one_per_issue_and_member",
     ],
