@@ -22,6 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
         subprocess.Popen([sys.executable, "-m", "tests.schema"], cwd=schema.ROOT, stdout=subprocess.DEVNULL)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, leave out what needs no database: it has been run on SQLite."""
+    if connection.vendor == "postgresql":
+        idle = {item for item in items if not item.get_closest_marker("django_db") and "db" not in _fixtures(item)}
+        config.hook.pytest_deselected(items=[item for item in items if item in idle])
+        items[:] = [item for item in items if item not in idle]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     """Let the test database begin as a copy of one that is migrated: pytest-django's `migrate` finds little to do."""

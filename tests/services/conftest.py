@@ -19,6 +19,8 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
+from tests import schema
+
 expect.set_options(timeout=20_000)  # milliseconds: a slow machine is no fault of ours
 ROOT = Path(__file__).resolve().parents[2]
 POSTGRES = "postgres://root@127.0.0.1:5432/test"
@@ -27,9 +29,12 @@ CHROMIUM = "/usr/bin/chromium"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is ours, and keep on one processor what shares an installation (`--dist loadgroup`)."""
     for item in items:
         if "tests/services" in str(item.path):
             item.add_marker(pytest.mark.services)
+            shared = "site" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("site" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,6 +82,10 @@ class Installation:
         )
 
     def migrate(self) -> None:
+        """As a deployment does. An SQLite database begins as a copy of one that is migrated."""
+        if "DATABASE_URL" not in self.environment:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            schema.copy_sqlite(self.folder / "db.sqlite3")
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True)
 
     def mails(self) -> dict[str, bytes]:
@@ -96,7 +105,7 @@ def production_like(tmp_path: Path) -> Iterator[Installation]:
     """PostgreSQL and Redis, with a database and a broker namespace of its own."""
     name = f"ihop_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {schema.postgres_schema(POSTGRES)}')
     installation = Installation(
         tmp_path / "production",
         DATABASE_URL=POSTGRES.rsplit("/", 1)[0] + f"/{name}",
