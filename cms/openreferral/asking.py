@@ -17,6 +17,7 @@ from cms.openreferral.reading import service_record
 PER_PAGE, MAX_PER_PAGE = 50, 100
 MAX_TEXT, MAX_WORDS = 200, 10
 OLDEST = 130  # years
+FURTHEST = 10**8  # page, and size of one, that is understood
 
 
 class Refused(ValueError):
@@ -125,8 +126,8 @@ def _moment(text: str) -> datetime:
 def _page(rows: Rows, params: Mapping[str, str]) -> dict[str, Any]:
     """The envelope of the UK profile around one page. Beyond the last page there is nothing: 404."""
     # Whoever asks for more than we give is given what we give; `size` and `total_pages` say so.
-    size = min(_number(params, "per_page", PER_PAGE, least=1, most=10**8), MAX_PER_PAGE)
-    number = _number(params, "page", 1, least=1, most=10**8)
+    size = min(_number(params, "per_page", PER_PAGE, least=1, most=FURTHEST), MAX_PER_PAGE)
+    number = _number(params, "page", 1, least=1, most=FURTHEST)
     pages = max(-(-rows.total // size), 1)
     if number > pages:
         raise Refused(f"There is no page {number}: the last is {pages}.", 404)

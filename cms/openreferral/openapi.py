@@ -4,16 +4,27 @@ from typing import Any
 
 from django.conf import settings
 
+from cms.openreferral.asking import FURTHEST, MAX_TEXT, MAX_WORDS, OLDEST, PER_PAGE
+
 PROFILE = "https://github.com/OpenReferralUK/uk-profile"
 VERSION = "HSDS-UK-3.0"
-PAGING = {"page": "integer", "per_page": "integer"}
-SEARCHING = PAGING | {
-    "text": "string",
-    "taxonomy_term_id": "string",
-    "taxonomy_id": "string",
-    "modified_after": "string",
-    "minimum_age": "integer",
-    "maximum_age": "integer",
+Schema = dict[str, Any]
+
+
+def _whole(least: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+IDENTIFIER: Schema = {"type": "string", "format": "uuid"}
+AGE = _whole(0, OLDEST)
+PAGING: dict[str, Schema] = {"page": _whole(1, FURTHEST), "per_page": _whole(1, FURTHEST) | {"default": PER_PAGE}}
+SEARCHING: dict[str, Schema] = PAGING | {
+    "text": {"type": "string", "maxLength": MAX_TEXT, "description": f"At most {MAX_WORDS} words."},
+    "taxonomy_term_id": IDENTIFIER,
+    "taxonomy_id": IDENTIFIER,
+    "modified_after": {"type": "string", "description": "A day or a moment, as ISO 8601 writes them."},
+    "minimum_age": AGE,
+    "maximum_age": AGE,
 }
 ENVELOPE = {
     "total_items": "integer",
@@ -49,30 +60,30 @@ def description() -> dict[str, Any]:
             "/": _get("Version and profile of this API", {}, _object({name: {"type": "string"} for name in about()})),
             **_collection("/services", "service", SEARCHING),
             **_collection("/taxonomies", "taxonomy", PAGING),
-            **_collection("/taxonomy_terms", "taxonomy term", PAGING | {"taxonomy_id": "string"}),
+            **_collection("/taxonomy_terms", "taxonomy term", PAGING | {"taxonomy_id": IDENTIFIER}),
         },
     }
 
 
-def _collection(path: str, what: str, parameters: dict[str, str]) -> dict[str, Any]:
+def _collection(path: str, what: str, parameters: dict[str, Schema]) -> dict[str, Any]:
     envelope = {name: {"type": kind} for name, kind in ENVELOPE.items()}
     page = _object(envelope | {"contents": {"type": "array", "items": {"type": "object"}}})
-    identifier = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    identifier = {"name": "id", "in": "path", "required": True, "schema": IDENTIFIER}
     one = _get(f"One {what}", {}, {"type": "object"}) | {"parameters": [identifier]}
     return {path: _get(f"A page of records, each a full {what}", parameters, page), f"{path}/{{id}}": one}
 
 
-def _get(summary: str, parameters: dict[str, str], schema: dict[str, Any]) -> dict[str, Any]:
+def _get(summary: str, parameters: dict[str, Schema], answer: Schema) -> dict[str, Any]:
     refused = {"description": "One sentence of what is wrong, as “message”."}
     return {
         "get": {
             "summary": summary,
             "parameters": [
-                {"name": name, "in": "query", "required": False, "schema": {"type": kind}}
-                for name, kind in parameters.items()
+                {"name": name, "in": "query", "required": False, "schema": schema}
+                for name, schema in parameters.items()
             ],
             "responses": {
-                "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
+                "200": {"description": summary, "content": {"application/json": {"schema": answer}}},
                 "400": refused,
                 "404": refused,
             },
