@@ -38,6 +38,10 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_over(self) -> bool:
         return self._process.poll() is not None
 

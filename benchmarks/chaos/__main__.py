@@ -8,6 +8,7 @@ and the workers are started for it and ended after it. Ends with 1 when anything
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON object")
     options = parser.parse_args()
     console = Console(stderr=options.json, quiet=options.json)
+    logging.disable(logging.CRITICAL)  # what goes wrong is wanted
     plans = [plan(options.seed, number) for number in options.only or range(1, options.scenarios + 1)]
     deadline = began + options.minutes * 60
     console.print("Preparing an installation with its own PostgreSQL and Redis …")
@@ -53,6 +55,8 @@ def main() -> int:
     good = sum(not one.complaints for one in played)
     seconds = round(time.monotonic() - began, 1)
     console.print(_table(played))
+    struck = _struck(played)
+    console.print("Messages struck by the provider: " + ", ".join(f"{name} {struck[name]}" for name in sorted(struck)))
     console.print(f"{good} of {len(plans)} scenarios kept everything, in {seconds:.0f} seconds.")
     if options.json:
         print(json.dumps(_result(played, good=good, missing=missing, seconds=seconds)))
@@ -68,10 +72,14 @@ def _line(played: Played) -> str:
 
 
 def _result(played: list[Played], **more: Any) -> dict[str, Any]:
+    return {**more, "struck": _struck(played), "scenarios": [one.as_dict() for one in played]}
+
+
+def _struck(played: list[Played]) -> Counter[str]:
     struck: Counter[str] = Counter()
     for one in played:
         struck.update(one.outcome.struck)
-    return {**more, "struck": dict(struck), "scenarios": [one.as_dict() for one in played]}
+    return struck
 
 
 def _table(played: list[Played]) -> Table:

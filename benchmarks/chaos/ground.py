@@ -6,6 +6,10 @@ from benchmarks.chaos.nursery import Forked, Nursery
 from benchmarks.ground import BACKEND, Ground
 
 MEMBERS, LIKE_THE_DEMO, AUDIENCES = 260, 60, 12
+MAIL_TO_STAFF = {
+    "smtp": "django.core.mail.backends.smtp.EmailBackend",
+    "http": "anymail.backends.mailgun.EmailBackend",
+}
 
 
 class ChaosGround(Ground):
@@ -34,6 +38,7 @@ class ChaosGround(Ground):
         self.provider = provider
         os.environ.update(self.environment())
         settings.EMAIL_PROVIDER = BACKEND[provider]
+        settings.EMAIL_BACKEND = MAIL_TO_STAFF[provider]
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", self.mail_port
 
     def new_worker(self, name: str) -> Forked:
