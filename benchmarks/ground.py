@@ -24,6 +24,7 @@ HANDS = 2  # workers, as many as there are cores
 BACKEND = {"smtp": "smtp", "http": "mailgun"}  # values of EMAIL_PROVIDER
 PREPARED, LIVE = "prepared", "live"  # the two databases
 SIGNING_KEY = "simulated"
+READY = " ready.\n"  # what a worker says that takes tasks; its own name looks like an address, and is masked
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH")  # of our own environment: nothing else may reach the installation
 
 
@@ -78,7 +79,7 @@ class Worker(Process):
 
     def wait(self) -> None:
         """Return once it takes tasks. Raises TimeoutError, or RuntimeError when it has ended instead."""
-        wait_for(lambda: self.is_over or self.says(f"{self.name}@own ready."), f"starting {self.name}", 60)
+        wait_for(lambda: self.is_over or self.says(READY), f"starting {self.name}", 60)
         if self.is_over:
             raise RuntimeError(f"{self.name} has ended: {self._log.read_text(errors='replace')[-500:]}")
 

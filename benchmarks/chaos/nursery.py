@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ground import READY
 from benchmarks.own_services import wait_for
 from benchmarks.simulators.control import ROOT
 
@@ -31,6 +32,7 @@ class Nursery:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.chaos.nursery"],
                 cwd=ROOT,
+                env=os.environ | {"LOG_LEVEL": "INFO"},  # so that they say when they are ready
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -83,8 +85,7 @@ class Forked:
 
     def wait(self) -> None:
         """Return once it takes tasks. Raises TimeoutError, or RuntimeError when it has ended instead."""
-        ready = f"{self.name}@own ready."
-        wait_for(lambda: self.is_over or ready in self._log.read_text(errors="replace"), f"starting {self.name}", 60)
+        wait_for(lambda: self.is_over or READY in self._log.read_text(errors="replace"), f"starting {self.name}", 60)
         if self.is_over:
             raise RuntimeError(f"{self.name} has ended: {self._log.read_text(errors='replace')[-500:]}")
 
