@@ -26,15 +26,19 @@ class Refused(Exception):
 def tracking(request: HttpRequest, esp: str) -> HttpResponse:
     """Check a report as Anymail does for this provider (secret or signature, in constant time), store it, answer 200.
 
-    404 for a provider we do not know, or whose secret or signing key is not set: an open webhook would let anybody
-    suppress members (quality.md 21). 400 for what is forged, 413 for what is larger than `intake.LARGEST`. Anything but
-    POST is answered as Anymail does.
+    404 for a provider we do not know, whose package is not installed, or whose secret or signing key is not set: an
+    open webhook would let anybody suppress members (quality.md 21). 400 for what is forged, 413 for what is larger than
+    `intake.LARGEST`. Anything but POST is answered as Anymail does.
     """
     if not _authenticated(esp):
         raise Http404
     if _announced(request) > intake.LARGEST:
         return HttpResponse(status=413)
-    view = intake.view_class(esp)()
+    try:
+        view = intake.view_class(esp)()
+    except ImproperlyConfigured as error:  # a package that only this provider needs is not installed
+        logger.warning("reports of %s cannot be taken: %s", esp, type(error).__name__)
+        raise Http404 from None
     validate, parse = view.run_validators, view.parse_events
 
     def run_validators(request: HttpRequest) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 
 import pytest
+from anymail.exceptions import AnymailImproperlyInstalled
 from django.test import Client
 
 from newsletter import intake
@@ -51,6 +52,16 @@ def test_a_provider_that_signs_needs_its_signing_key(settings):
     assert post("mailgun", SECRET).status_code == 404
     settings.ANYMAIL = {"MAILGUN_WEBHOOK_SIGNING_KEY": "key"}
     assert post("mailgun", SECRET).status_code in {400, 401, 403}
+
+
+def test_a_provider_whose_package_is_missing_has_no_webhook(monkeypatch):
+    def missing(kwargs: object) -> None:
+        raise AnymailImproperlyInstalled("boto3")
+
+    monkeypatch.setattr("anymail.webhooks.amazon_ses._get_anymail_boto3_params", missing)
+    assert [post("amazon_ses", SECRET).status_code, Client().get("/webhooks/amazon_ses/tracking/").status_code] == [
+        404
+    ] * 2
 
 
 def test_unknown_providers_and_inbound_mail_are_not_found():
