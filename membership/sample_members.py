@@ -95,8 +95,8 @@ def _plans(number: int, audiences: int | None) -> "list[Plan]":
                 kinds=kinds,
                 state=state,
                 suppressed=not audiences and (place * 7 + 5) % 20 == SUPPRESSED_PLACE,
-                opens=not audiences and place % 4 == 0,
-                clicks=not audiences and place % 3 == 0,
+                opens=not audiences and place % 5 < 3,
+                clicks=not audiences and place % 4 > 0,
             )
         )
     return plans

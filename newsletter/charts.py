@@ -60,7 +60,9 @@ def verdict_chart(name: str, title: str, lines: Sequence[tuple[str, Verdicts]]) 
 
 
 def time_chart(name: str, title: str, labels: Sequence[str], series: Series, suffix: str = "") -> SafeString | str:
-    """Columns side by side at each label, one for each series."""
+    """Columns side by side at each label, one for each series. Nothing where there is but one moment."""
+    if len(labels) < 2:
+        return ""
     chart = pygal.Bar(
         **options(height=320),
         x_label_rotation=35,

@@ -8,7 +8,6 @@ anything is added: ten clicks may be one person's, ten times. What is added up i
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Sum
 
@@ -21,15 +20,6 @@ from newsletter.models import Issue, Item, LinkCount, Total
 Dimension = Total.Dimension
 MONTHS = 24  # issues shown over time
 A_YEAR = 12  # issues that entries and sectors are judged by
-
-
-@dataclass(frozen=True)
-class Counted:
-    """When the figures of a report were counted: the oldest and the newest count among its issues."""
-
-    issues: int
-    first: datetime | None
-    last: datetime | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +44,7 @@ class Worth:
     kind: str = ""
     page: int | None = None
     anybody: int | None = None  # followed by anybody, where that was counted
+    few: bool = False  # fewer than ten followed it, and not only hidden along with another
 
     @property
     def share(self) -> float | None:
@@ -91,11 +82,6 @@ def latest_issues(number: int) -> list[Issue]:
     """The latest monthly issues that were sent and counted, newest first."""
     issues = Issue.objects.sent().filter(rollup__counted_at__isnull=False).select_related("rollup")
     return list(issues.only("period", "title", "subject", "rollup", "path", "depth").order_by("-period")[:number])
-
-
-def counted(issues: Iterable[Issue]) -> Counted:
-    moments = [issue.rollup.counted_at for issue in issues]
-    return Counted(len(moments), min(moments, default=None), max(moments, default=None))
 
 
 def over_time(issues: list[Issue], sector: str = "") -> list[Moment]:
@@ -141,7 +127,7 @@ def entries(issues: list[Issue]) -> list[Worth]:
 
 def never_followed(found: list[Worth]) -> list[Worth]:
     """Entries that ten people or more could have been seen to follow, of whom fewer than ten did; it may be nobody."""
-    return [one for one in found if one.agreed and one.followed is None]
+    return [one for one in found if one.agreed and one.few]
 
 
 def sectors_served(issues: list[Issue]) -> list[SectorServed]:
@@ -259,9 +245,9 @@ def _worth(
         about[place] = item
     kinds = dict(Kind.choices)
     places = list(gathered)
-    followed = hide_list([_sum(gathered[place], "clickers_human") for place in places])
+    counts = [_sum(gathered[place], "clickers_human") for place in places]
     found = []
-    for place, people in zip(places, followed, strict=True):
+    for place, count, people in zip(places, counts, hide_list(counts), strict=True):
         item, own = about[place], gathered[place]
         key = own[0].key.rpartition("/")[2]
         keys = {int(row.key.rpartition("/")[2]) for row in own} if anybody else set()
@@ -275,6 +261,7 @@ def _worth(
                 issues=len({row.issue_id for row in own}),
                 kind=str(kinds.get(item.section, item.section)) if item else "",
                 page=item.page_id if item else None,
+                few=count < SMALLEST_CELL,
                 anybody=shown(sum((anybody or {}).get(one, 0) for one in keys)),
             )
         )

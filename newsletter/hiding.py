@@ -10,7 +10,7 @@ from typing import TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 SMALLEST_CELL = 10  # people
-HIDDEN = f"fewer than {SMALLEST_CELL}"  # the words for a cell that is hidden
+HIDDEN = "hidden"  # the word for a cell that is; it does not say which cells are small, and which only hidden along
 
 
 def shown(people: int) -> int | None:

@@ -10,12 +10,12 @@ from django.utils.formats import date_format
 
 from newsletter import charts
 from newsletter.desk.access import issue_context, visible_issue
-from newsletter.desk.tables import FIGURE_COLUMNS, Column, Row, Table, download, figure_values
+from newsletter.desk.tables import FIGURE_COLUMNS, Column, Row, Table, counted_words, download, figure_values
 from newsletter.figures import Verdicts
 from newsletter.reporting import IssueReport, ItemLine, Line, report
 
 PAGE = "newsletter_report"
-EDITIONS = 300  # on the page
+EDITIONS = 100  # on the page; the file has all
 
 
 def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
@@ -28,6 +28,7 @@ def issue_report(request: HttpRequest, issue_id: int) -> HttpResponse:
     context = issue_context(request, issue, PAGE, "Report") | {
         "report": found,
         "whole": found.whole,
+        "counted": counted_words(found.counted_at),
         "figures": main_figures(found),
         "tables": tables,
         "any_hidden": any(table.hides for table in tables),

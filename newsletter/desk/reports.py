@@ -17,7 +17,6 @@ from newsletter.comparing import (
     Moment,
     SectorServed,
     Worth,
-    counted,
     engagement,
     entries,
     latest_issues,
@@ -28,7 +27,7 @@ from newsletter.comparing import (
 )
 from newsletter.desk.access import Tab
 from newsletter.desk.menu import may_see_issues
-from newsletter.desk.tables import FIGURE_COLUMNS, Column, Row, Table, download, figure_values, share
+from newsletter.desk.tables import FIGURE_COLUMNS, Column, Row, Table, counted_words, download, figure_values, share
 from newsletter.models import Issue
 
 TABS = {
@@ -123,7 +122,8 @@ def _page(
         "page_title": "Reports",
         "tabs": [Tab(name, label, reverse(name), name == current) for name, label in TABS.items()],
         "tables": tables,
-        "counted": counted(issues),
+        "issues": len(issues),
+        "counted": counted_words(max((issue.rollup.counted_at for issue in issues), default=None)),
         "any_hidden": any(table.hides for table in tables),
     }
     return render(request, f"newsletter/admin/reports/{current.removeprefix('newsletter_')}.html", context)

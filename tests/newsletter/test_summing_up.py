@@ -62,4 +62,4 @@ def test_small_figures_are_hidden_in_the_mail(issue, mailoutbox):
         state="failed", reason="made up"
     )
     at(days=4)
-    assert "Sent: fewer than 10\n" in mailoutbox[0].body
+    assert "Sent: hidden\n" in mailoutbox[0].body

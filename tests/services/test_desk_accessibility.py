@@ -14,6 +14,10 @@ PAGES = [
     "/admin/e-news/",
     "/admin/e-news/compile/",
     "/admin/e-news/unknown/",
+    "/admin/e-news/reports/",
+    "/admin/e-news/reports/sectors/",
+    "/admin/e-news/reports/entries/",
+    "/admin/e-news/reports/engagement/",
     "/admin/suppressions/",
     "/admin/members/",
     "/admin/members/overview/",
@@ -34,6 +38,7 @@ OF_ISSUE = [
     "sending/",
     "certificate/",
     "report/",
+    "summary/",
     "links/",
 ]
 

@@ -17,17 +17,20 @@ from cms.sample_desk import load_desk
 from cms.standard_pages import sample_texts
 from membership.models import User
 from membership.sample_members import make_members
+from newsletter.adding_up import add_up
 from newsletter.approving import approve
 from newsletter.certificate import certify
 from newsletter.compiling import compile_issue
+from newsletter.engaging import add_up_engagement
 from newsletter.management.operator import OperatorCommand
 from newsletter.management.tables import certificate_table
 from newsletter.models import Delivery, Edition, Issue, Mailing, NewsletterSettings
 from newsletter.periods import Period
+from newsletter.sample_hits import make_sample_hits
 from newsletter.sending import drain_to_the_end, start
 from newsletter.site import APPROVERS_GROUP
 
-SAMPLE_MEMBERS = 240
+SAMPLE_MEMBERS = 480  # so that most sectors have ten readers or more in the reports
 ADMIN, PASSWORD = "admin@example.org", "demo-only-password"
 APPROVER, AUTHOR = "approver@example.org", "author@example.org"
 PINNED = 2
@@ -39,7 +42,7 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--members", type=int, default=SAMPLE_MEMBERS, metavar="N", help="sample members (default 240)"
+            "--members", type=int, default=SAMPLE_MEMBERS, metavar="N", help="sample members (default 480)"
         )
         parser.add_argument("--no-send", action="store_true", help="stop after compiling: the issue stays a draft")
 
@@ -56,6 +59,9 @@ class Command(OperatorCommand):
             left = Delivery.objects.filter(issue=issue).unfinished().count()
             with self.progress(f"Sending {issue.period}", left) as advance:
                 self.fail_if_stuck(drain_to_the_end(issue, progress=advance))
+            make_sample_hits(issue)
+            add_up(issue.pk)
+            add_up_engagement()
         return self._summary(issue)
 
     def _people(self) -> None:
@@ -123,6 +129,7 @@ class Command(OperatorCommand):
             ("Editions", result["editions"]),
             ("Mails", f"{outbox}/*.eml" if mailing and mailing.state == Mailing.State.FINISHED else "not sent"),
             ("Look at it", f"make run, then {settings.SITE_URL}/e-news/{issue.period}/"),
+            ("Its report", f"{settings.SITE_URL}/admin/e-news/{issue.pk}/report/, of sample opens and clicks"),
             ("Admin", f"{settings.SITE_URL}/admin/  {ADMIN}  {PASSWORD}"),
             ("Colleagues", f"{APPROVER} and {AUTHOR}, the same password"),
         ):

@@ -5,7 +5,6 @@ from typing import Any
 
 from newsletter.adding_up import add_up
 from newsletter.certificate import Certificate, certify
-from newsletter.hiding import HIDDEN
 from newsletter.management.operator import IssueCommand
 from newsletter.management.tables import edition_table, item_table
 from newsletter.reporting import IssueReport, report
@@ -72,4 +71,4 @@ def as_json(found: IssueReport, certificate: Certificate) -> dict[str, Any]:
 
 
 def _words(people: int | None) -> str:
-    return HIDDEN if people is None else f"{people:,}"
+    return "fewer than 10" if people is None else f"{people:,}"
