@@ -17,7 +17,7 @@ BOTH_PROCESSORS := tests/services/test_kills.py tests/services/test_faults.py
 # Compiled once, not in each of the many processes that tests and commands start.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit chaos kills bench lighthouse lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit chaos fuzz kills bench lighthouse lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,9 @@ check: lint types contracts migrations secrets ## everything that reads the code
 
 chaos: .venv/installed-dev ## sends struck by several things at once, 20 times, within 10 minutes: nobody twice, nobody lost
 	@$(PY) -m benchmarks.chaos
+
+fuzz: .venv/installed-dev ## 20,000 requests of every shape to every address of the URL conf: no 500
+	@$(PY) -m benchmarks.fuzz
 
 kills: .venv/installed-dev ## workers killed at seeded moments, and all that can fail around them, as JSON
 	@$(PY) -m benchmarks.kills --provider smtp

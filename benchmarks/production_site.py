@@ -58,10 +58,10 @@ def production_site(*demo: str, workers: int = 2) -> Iterator[str]:
 
 
 @contextmanager
-def own_database(name: str) -> Iterator[str]:
-    """Make an empty database and yield its address; drop it at the end."""
+def own_database(name: str, template: str = "template1") -> Iterator[str]:
+    """Make a database, empty or a copy of another, and yield its address; drop it at the end."""
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield f"{POSTGRES}/{name}"
     finally:
