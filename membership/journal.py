@@ -102,6 +102,31 @@ def read(path: Path | None = None) -> Journal:
     return journal
 
 
+def merge(path: Path) -> int:
+    """Take entries over from another copy of the journal, in the order in which things happened; return how many.
+
+    What is there stays, also the lines that cannot be read: when something is new, the file is kept as it was beside
+    the merged one, which takes its place in one step.
+    """
+    here, there = Path(settings.ERASURE_JOURNAL), read(path).entries
+    known = read().entries
+    new = list(dict.fromkeys(there).keys() - {*known})
+    if not new:
+        return 0
+    if here.exists():
+        here.with_name(f"{here.name}.before-merge").write_bytes(here.read_bytes())
+    here.parent.mkdir(parents=True, exist_ok=True)
+    part = here.with_name(f"{here.name}.merging")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        for entry in sorted([*known, *new], key=lambda one: one.moment):
+            file.write(json.dumps(asdict(entry)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(here)
+    return len(new)
+
+
 def catch_up() -> int:
     """Write every suppression that the journal does not know, lost between commit and file; return how many."""
     known = {hash_ for hash_, entry in read().last(SUPPRESSING).items() if entry.reason != LIFTED}

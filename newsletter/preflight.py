@@ -5,7 +5,7 @@ Errors block. Warnings are acknowledged one by one, by the person who approves. 
 
 from datetime import date
 
-from newsletter.inspections import colours, entries, links, mail, opening, pictures, reach, sender, words
+from newsletter.inspections import colours, entries, links, mail, opening, pictures, reach, restored, sender, words
 from newsletter.inspections.draft import Draft
 from newsletter.inspections.findings import Finding, Level
 from newsletter.models import Issue
@@ -32,6 +32,7 @@ def preflight(issue: Issue, day: date | None = None) -> list[Finding]:
         *mail.look(draft, reached),
         *colours.look(),
         *sender.look(),
+        *restored.look(draft),
     ]
     order = list(Level)
     return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.level))

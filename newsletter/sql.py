@@ -99,6 +99,17 @@ def hold(lock: int, number: int, *, wait: bool) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def leave_gap(table: str, size: int) -> None:
+    """Let the next row of a table have a number that is greater by so much than it would have been."""
+    with connection.cursor() as cursor:
+        if is_postgres():
+            cursor.execute("SELECT setval(%s::regclass, nextval(%s::regclass) + %s)", [f"{table}_id_seq"] * 2 + [size])
+            return
+        cursor.execute("UPDATE sqlite_sequence SET seq = seq + %s WHERE name = %s", [size, table])
+        if not cursor.rowcount:
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, size])
+
+
 def _execute(cursor: Any, sql: str, params: Sequence[Any]) -> None:
     """Run a statement; on PostgreSQL prepare it first, because planning the ledger's joins takes as long as running
     them. A pooler between must keep a session together (docs/adr/0005-ledger.md)."""

@@ -11,6 +11,7 @@ from newsletter.judging import judge_due
 from newsletter.milestones import tell_compiled, tell_empty
 from newsletter.models import Issue, NewsletterSettings
 from newsletter.periods import Period
+from newsletter.rearming import tell_disarmed
 from newsletter.recovery import Recovered, recover
 from newsletter.scheduling import start_due
 from newsletter.summing_up import sum_up_due
@@ -35,6 +36,7 @@ def run_due() -> Ticked:
     issues whose time has come, recover what was lost, judge opens and clicks, and mail the figures of what was sent
     three days ago. Missed days are made up for.
     """
+    tell_disarmed()
     return Ticked(
         resumed=end_pauses(timezone.localdate()),
         compiled=_compile_if_due(),

@@ -115,6 +115,9 @@ def log_actions(actions: LogActionRegistry) -> None:
     actions.register_action("newsletter.summary", "Mail the summary", "Summary for funders mailed")
     actions.register_action("newsletter.daily", "Do the day's work", "Retention and the yearly question done")
     for action, label, message in (
+        ("newsletter.arm", "Arm sending", "Sending armed: {reason}"),
+        ("newsletter.disarm", "Disarm sending", "Sending disarmed: {reason}"),
+        ("newsletter.restore", "Put a backup back", "A copy {since} was put back"),
         ("newsletter.compile", "Compile the e-news", "Compiled from the directory: {added} added"),
         ("newsletter.pause", "Pause the e-news", "Sending paused: {reason}"),
         ("newsletter.alarm", "Raise an alarm", "Too many complaints or bounces: {reason}"),

@@ -11,6 +11,7 @@ from newsletter.ledger.marking import Claimed, Marked, Ready, claim, mark_repeat
 from newsletter.ledger.recording import PACED, SETTLED, finish, put_off, release, take_back
 from newsletter.ledger.sweeping import (
     cancel,
+    doubt,
     finish_mailing,
     next_turn,
     reap_claims,
@@ -30,6 +31,7 @@ __all__ = [
     "Ready",
     "cancel",
     "claim",
+    "doubt",
     "finish",
     "finish_mailing",
     "mark_repeating",

@@ -9,9 +9,13 @@ from django.utils import timezone
 from membership.models import Member
 from newsletter.ledger.recording import SETTLED
 from newsletter.models import Delivery, Mailing
+from newsletter.sql import changed, rows_of, time_value, timestamp
+from newsletter.tokens import delivery_token, token_hash
 
 State = Delivery.State
 CANCELLED_AT_ONCE = 10_000  # rows in one statement
+DOUBTED_AT_ONCE = 1_000
+RESTORED = "in a restored copy: may have been sent after the backup"
 
 
 def wake(*, issue: int) -> int:
@@ -58,6 +62,29 @@ def treat_as_sent(*, deliveries: Sequence[int], reason: str) -> int:
     return Delivery.objects.filter(pk__in=deliveries, state=State.UNKNOWN).update(
         state=State.SENT, reason=f"decided: {reason}"[:200], finished_at=timezone.now()
     )
+
+
+def doubt(*, issue: int) -> int:
+    """In a restored copy: call everything unknown that had not ended, in batches. Returns how many that were.
+
+    Each may have been handed over after the copy was taken: its link must answer, so its token is stored. The provider
+    is cleared, and nothing is repeated under a key: only a provider's report or a person's decision moves these on.
+    """
+    doubted = 0
+    while rows := list(Delivery.objects.filter(issue=issue).unfinished().values_list("pk", "nonce")[:DOUBTED_AT_ONCE]):
+        hashes = [(pk, token_hash(delivery_token(nonce))) for pk, nonce in rows]
+        table, values = rows_of(("bigint", "text"), hashes)
+        doubted += changed(
+            f"""
+            UPDATE newsletter_delivery AS d
+            SET state = 'unknown', reason = %s, lease_until = NULL, next_attempt_at = NULL, provider = '',
+                finished_at = {timestamp()}, token_hash = coalesce(d.token_hash, v.column2)
+            FROM {table} AS v
+            WHERE d.id = v.column1 AND d.state IN ('pending', 'claimed', 'sending', 'retry_wait')
+            """,
+            [RESTORED, time_value(timezone.now()), *values],
+        )
+    return doubted
 
 
 def finish_mailing(*, issue: int) -> bool:

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from cms.addresses import normalise_address
 from membership.models import User
-from newsletter.management.operator import Error, IssueCommand
+from newsletter.management.operator import Error, IssueCommand, OperatorCommand
 
 
 class ActCommand(IssueCommand):
@@ -21,10 +21,25 @@ class ActCommand(IssueCommand):
             parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the issue")
 
     def actor(self, options: dict[str, Any]) -> User | None:
-        """The person named by `--by`, who must be one that may enter the admin."""
-        if options["by"] is None:
-            return None
-        person = User.objects.filter(email=normalise_address(options["by"]), is_active=True).first()
-        if not person or not person.has_perm("wagtailadmin.access_admin"):
-            raise Error("Nobody with that address works in the admin: name somebody who does, or leave --by out.")
-        return person
+        """The person named by `--by`; nobody where it is left out."""
+        return _staff(options["by"], "name somebody who does, or leave --by out") if options["by"] else None
+
+
+class AnswerableCommand(OperatorCommand):
+    """A command about the whole installation, for which a named person answers with a reason."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--by", required=True, metavar="EMAIL", help="who answers for it")
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the audit log")
+
+    def person(self, options: dict[str, Any]) -> User:
+        return _staff(options["by"], "name somebody who does")
+
+
+def _staff(address: str, advice: str) -> User:
+    """The person with this address, who must be one that may enter the admin."""
+    person = User.objects.filter(email=normalise_address(address), is_active=True).first()
+    if not person or not person.has_perm("wagtailadmin.access_admin"):
+        raise Error(f"Nobody with that address works in the admin: {advice}.")
+    return person

@@ -228,6 +228,6 @@ def test_command(commit, path, settings):
 def test_runbook_tells_the_way():
     text = Path("docs/runbook.md").read_text()
     section = text.split("## After restoring a backup")[1]
-    steps = ["SENDING_ARMED=false", "replay_erasures", "certify_issue", "SENDING_ARMED=true"]
+    steps = ["manage.py restore", "disarmed", "--journal", "certify_issue", "manage.py arm_sending"]
     places = [section.index(step) for step in steps]
     assert places == sorted(places)

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from membership.replaying import replay
+from cms import arming
+from newsletter.catching_up import catch_up
 from newsletter.management.operator import Error, OperatorCommand
 
 
@@ -22,7 +23,10 @@ class Command(OperatorCommand):
         path = options["journal"] or Path(settings.ERASURE_JOURNAL)
         if not path.is_file():
             raise Error(f"There is no journal at {path}: name it with --journal FILE.")
-        done = replay(path)
+        arming.examine()  # a copy that was made by hand is known as one from here on
+        caught_up = catch_up(path)
+        arming.caught_up()
+        done = caught_up.replayed
         self.say(
             f"{done.entries} entries read: {done.erased} accounts erased, {done.suppressed} addresses suppressed, "
             f"{done.ended} subscriptions ended, {done.forgotten} addresses taken out of what was offered and written."
@@ -31,6 +35,10 @@ class Command(OperatorCommand):
             self.say(f"{done.unreadable} lines could not be read: compare {path} with its own copy.")
         if done.refused:
             self.say(f"Accounts that could not be erased, to be looked at: {', '.join(map(str, done.refused))}.")
-        if settings.SENDING_ARMED:
-            self.say("Sending is armed on this installation: a restored copy should start with SENDING_ARMED=false.")
-        return asdict(done)
+        for period, count in caught_up.doubted.items():
+            self.say(f"Issue {period} is paused: {count:,} deliveries wait for `decide {period}`.")
+        if caught_up.held:
+            self.say(f"No longer sent by themselves: {', '.join(caught_up.held)}.")
+        if not arming.silence():
+            self.say("Sending is armed on this installation: should this be a copy, run `disarm_sending` first.")
+        return asdict(done) | {"to_decide": caught_up.doubted, "held": caught_up.held}
