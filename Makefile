@@ -68,6 +68,7 @@ var/lighthouse/installed: tests/services/lighthouse/package-lock.json
 	@touch $@
 
 test-services: .venv/installed-dev var/email-clients/installed var/lighthouse/installed ## what needs PostgreSQL, Redis and a browser; fails loudly without them
+	@DATABASE_URL=postgres://root@127.0.0.1:5432/test $(MAKE) --no-print-directory migrations
 	@DATABASE_URL=postgres://root@127.0.0.1:5432/test $(PY) -m pytest -q -n auto -m "not services" $(ON_POSTGRESQL)
 	@$(PY) -m pytest -q -m services $(BOTH_PROCESSORS)
 	@$(PY) -m pytest -q -n 2 --dist loadgroup -m services tests/services $(BOTH_PROCESSORS:%=--ignore=%)
@@ -90,7 +91,7 @@ contracts: .venv/installed-dev ## cms <- membership <- newsletter, and the order
 
 migrations: .venv/installed-dev ## no missing migration, none that would lock a running system
 	@$(PY) manage.py makemigrations --check --dry-run
-	@DJANGO_SETTINGS_MODULE=config.settings.lint $(PY) manage.py lintmigrations --project-root-path . --include-apps cms membership newsletter --ignore-name-contains initial --quiet ok ignore
+	@DJANGO_SETTINGS_MODULE=config.settings.lint $(PY) manage.py lintmigrations --project-root-path . --include-apps cms membership newsletter --ignore-name-contains initial --warnings-as-errors --no-cache --quiet ok ignore
 
 secrets: .venv/installed-dev ## no key or password in a committed file (what is meant stands in .secrets.baseline)
 	@$(PY) .ci/secrets.py

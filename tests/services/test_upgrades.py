@@ -1,0 +1,81 @@
+"""Upgrades on PostgreSQL: from a database of an earlier version, there and back, and indexes built online."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.recovery.test_upgrades import OUTDATED
+from tests.services.conftest import ROOT, Installation
+from tests.upgrades.make_snapshot import KEYS, snapshots, unpacked
+
+CHECK = """
+import django; django.setup()
+from tests.recovery.test_upgrades import missing_columns
+assert missing_columns() == set(), missing_columns()
+from newsletter.certificate import verify
+from newsletter.models import Issue
+issue = Issue.objects.sent().get()
+assert verify(issue).sealed
+print(issue.period)
+"""
+ONLINE = """
+import django; django.setup()
+from django.db import connection, migrations, models
+from django.db.migrations.state import ProjectState
+from django.db.migrations.loader import MigrationLoader
+from cms.online import AddIndexOnline, RemoveIndexOnline
+state = MigrationLoader(connection).project_state()
+def names():
+    with connection.cursor() as cursor:
+        return connection.introspection.get_constraints(cursor, "membership_user").keys() & {"tried"}
+add = AddIndexOnline("user", models.Index(fields=["first_name"], name="tried"))
+after = state.clone(); add.state_forwards("membership", after)
+take = RemoveIndexOnline("user", "tried")
+gone = after.clone(); take.state_forwards("membership", gone)
+with connection.schema_editor(atomic=False) as editor:
+    add.database_forwards("membership", editor, state, after); assert names()
+    add.database_forwards("membership", editor, state, after); assert names()
+    take.database_forwards("membership", editor, after, gone); assert not names()
+    take.database_backwards("membership", editor, gone, after); assert names()
+    add.database_backwards("membership", editor, after, state); assert not names()
+print("done")
+"""
+
+
+def run(installation: Installation, program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{OUTDATED} {done.stderr}" if "missing_columns" in done.stderr else done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("snapshot", snapshots("postgresql"), ids=lambda path: path.name)
+def test_upgrade_from(snapshot, production_like, tmp_path):
+    production_like.environment |= KEYS
+    backup = unpacked(snapshot, tmp_path)
+    assert production_like.command("restore", str(backup), "--replace", "--journal-lost")["armed"] is False
+    month = run(production_like, CHECK)
+    assert production_like.command("certify_issue", month)["balanced"]
+
+
+def test_indexes_are_built_and_taken_away_online(production_like):
+    assert run(production_like, ONLINE) == "done"
+
+
+@pytest.mark.parametrize("kind", ["embedded", "production_like"])
+def test_there_and_back(kind, request):
+    """Each room back to nothing and forward again, on the database at hand."""
+    installation = request.getfixturevalue(kind)
+    for room, target in (("cms", "0001"), ("membership", "0002"), ("newsletter", "zero")):
+        process = installation.start("migrate", room, target, "-v0")
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+    installation.migrate()
+    assert installation.command("recover")["claims"] == 0
