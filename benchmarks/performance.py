@@ -11,7 +11,8 @@ COLOURS = Style(background="white", plot_background="white", colors=("#1f5f5b", 
 
 PAGE = """# How fast sending is
 
-Written by `make bench` (`python -m benchmarks.bench --million --write`); do not edit by hand. {cores} cores,
+Written by `make bench` (`python -m benchmarks.bench --million --write`); do not edit
+by hand what stands above “What comes in”. {cores} cores,
 Python {python}, PostgreSQL {postgresql} with fsync on and 512 MB of shared buffers, mail to {sink} on the same
 machine, messages of {message_kb} KB.
 
@@ -45,6 +46,8 @@ sealed, which takes the same for any number.
 - Claims start behind the last one, so that they cost the same with ten million rows in the table.
 """
 
+OTHERS = "## What comes in"  # begins what other benchmarks measured: it is kept
+
 
 def write(result: dict[str, Any]) -> None:
     """Renew the page and the picture."""
@@ -64,7 +67,9 @@ def write(result: dict[str, Any]) -> None:
         ratios="\n".join(_ratio(one) for one in result["comparisons"]),
         growth="\n".join(_growth(one) for one in result["growth"]),
     )
-    (DOCS / "performance.md").write_text(page)
+    file = DOCS / "performance.md"
+    _, begin, others = file.read_text().partition(OTHERS) if file.exists() else ("", "", "")
+    file.write_text(page + (f"\n{begin}{others}" if begin else ""))
 
 
 def _ratio(one: dict[str, Any]) -> str:
