@@ -19,7 +19,7 @@ from newsletter.previewing import Upcoming
 from newsletter.receivers import latest_issue
 from tests import factories
 from tests.newsletter.aftermath import freeze_only, item, published, send, staff
-from tests.newsletter.fakes import RecordingTransport, accept, set_mailing
+from tests.newsletter.fakes import RecordingTransport, accept, expire_leases, set_mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +145,7 @@ class TestLikeAnyIssue:
         first, second = RecordingTransport(answer=_killed_after(1)), RecordingTransport()
         with pytest.raises(KeyboardInterrupt):
             send(one, first)
+        expire_leases(one)
         send(one, second)
         mailed = [*first.recipients, *second.recipients]
         assert len(mailed) == len(set(mailed))
