@@ -51,7 +51,7 @@ def test_an_editor_sees_what_a_reader_got_and_the_report(site: Site, page: Page)
     mail = page.frame_locator("iframe").first
     expect(mail.locator("h1")).to_contain_text("i-HOP")
     tabs.get_by_role("link", name="Report").click()
-    expect(page.get_by_text("deliveries were frozen")).to_be_visible()
+    expect(page.get_by_text("What became of this issue")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
