@@ -24,7 +24,7 @@ HANDS = 2  # workers, as many as there are cores
 BACKEND = {"smtp": "smtp", "http": "mailgun"}  # values of EMAIL_PROVIDER
 PREPARED, LIVE = "prepared", "live"  # the two databases
 SIGNING_KEY = "simulated"
-READY = " ready.\n"  # what a worker says that takes tasks; its own name looks like an address, and is masked
+READY = " ready."  # what a worker says that takes tasks; its own name looks like an address, and is masked
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH")  # of our own environment: nothing else may reach the installation
 
 

@@ -67,6 +67,11 @@ class Service:
                 self._process.wait(PATIENCE)
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def is_ready(self) -> bool:
         raise NotImplementedError
 
