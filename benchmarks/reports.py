@@ -77,7 +77,7 @@ def prepare(hits: int, issues: int, members: int) -> list[int]:
         cursor.execute(SECTORS)
         for issue, editions in made:
             cursor.execute(DELIVERIES.format(editions=len(editions)), [issue, editions])
-        each = max(1, round(hits / (issues * members)))
+        each = -(-hits // (issues * members))
         cursor.execute(HITS.format(opens=OPENS_SHARE, places=PLACES, each=each))
         cursor.execute(EVENTS)
         cursor.execute("SET session_replication_role = DEFAULT")

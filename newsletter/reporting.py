@@ -136,6 +136,7 @@ def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine
     places = EditionItem.objects.filter(edition__issue=issue, item__isnull=False)
     editions = dict(places.values_list("item").annotate(Count("pk")).order_by())
     items = Item.objects.filter(pk__in=editions.keys()) | Item.objects.filter(issue=issue)
+    listed = items.distinct().select_related("page").only("section", "headline", "sort_order", "page__title")
     labels = dict(Kind.choices)
     return [
         ItemLine(
@@ -148,7 +149,10 @@ def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine
             page=item.page_id,
             followed=shown(anybody.get(item.pk, 0)),
         )
-        for item in items.distinct().select_related("page").order_by("sort_order", "pk")
+        for item in listed.order_by("sort_order", "pk")
+        .select_related("page")
+        .only("section", "headline", "sort_order", "page__title")
+        .order_by("sort_order", "pk")
     ]
 
 

@@ -1,10 +1,12 @@
 """The totals of an issue are what a plain count over the raw rows says, in every dimension and for any data."""
 
+import json
 import random
 from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -175,3 +177,12 @@ def test_two_workers_do_not_count_the_same_issue_at_once(issue):
     finally:
         other.close()
     assert add_up(issue.pk, wait=True)
+
+
+def test_the_tick_counts_what_is_due(pages, capsys):
+    make_members(10)
+    issue = sent_issue("2026-10", pages[:1], random.Random(7))
+    call_command("tick", "--json")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["counted"] == 1
+    assert Rollup.objects.get(pk=issue.pk).counted_at
+    assert not due().exists()
