@@ -150,9 +150,6 @@ def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine
             followed=shown(anybody.get(item.pk, 0)),
         )
         for item in listed.order_by("sort_order", "pk")
-        .select_related("page")
-        .only("section", "headline", "sort_order", "page__title")
-        .order_by("sort_order", "pk")
     ]
 
 
