@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from django.core.management import call_command
 from django.db.migrations.loader import MigrationLoader
 
 from config.secret import local_secret_key
+from config.settings import base
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -194,3 +196,9 @@ def test_taking_the_search_back_does_not_take_the_newsletter_along():
     graph = MigrationLoader(None).graph
     leaning = {key for key in graph.nodes if ("cms", "0002_search") in graph.node_map[key].parents}
     assert leaning == set()
+
+
+def test_version_is_the_same_everywhere():
+    """Backups and logs name the one in the settings, packages the other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == base.VERSION
