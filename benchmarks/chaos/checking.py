@@ -31,6 +31,7 @@ class Outcome:
     struck: Mapping[str, int] = field(default_factory=dict)  # messages that each fault of the provider struck
     in_doubt: int = 0  # unknown once nothing was left to send, before the provider's reports
     never_asked: int = 0  # still unknown after them: the provider has never heard of these
+    gone: int = 0  # unknown at the end, of people who were erased meanwhile: nothing can be sent to them again
     reports: bool = False  # whether this provider reports at all
     sealed: bool | None = True  # the certificate's seal
     mailed_after_leaving: Collection[int] = ()  # deliveries
@@ -43,7 +44,7 @@ def complaints(found: Outcome) -> list[str]:
     verdict, ours = found.verdict, GROUP * found.lost_workers
     theirs = sum(count for fault, count in found.struck.items() if fault in DOUBTFUL)
     after_reports = found.never_asked if found.reports else found.in_doubt - theirs
-    left = verdict.unknown if found.reports else 0
+    left = verdict.unknown - found.gone if found.reports else 0
     refused = sum(count for status, count in found.answers.items() if status != "200")
     rules = {
         f"{verdict.duplicates} people were mailed twice": verdict.duplicates == 0,

@@ -99,6 +99,7 @@ def _play(scene: Scene, until: float) -> tuple[Outcome, dict[str, int]]:
         struck=simulator.struck(),
         in_doubt=in_doubt,
         never_asked=never_asked,
+        gone=_gone(),
         reports=isinstance(simulator, HttpSimulator),
         sealed=_seal(scene),
         mailed_after_leaving=_mailed_after_leaving(scene),
@@ -116,14 +117,21 @@ def _settle(scene: Scene, until: float) -> int:
     scene.answers += Counter(simulator.send_events(ground.webhook, reversed=True))
     read_reports(until)
     never_asked = unknown()
-    while unknown() and time.monotonic() < until:
+    while unknown() > _gone() and time.monotonic() < until:
         reason = "the provider has never heard of them"
         ground.command("decide", ground.period, "--send-again", "--reason", reason)
         bring_to_an_end(ground, until)
-        if unknown():
+        if unknown() > _gone():
             scene.answers += Counter(simulator.send_events(ground.webhook))
             read_reports(until)
     return never_asked
+
+
+def _gone() -> int:
+    """How many deliveries are unknown of people who have been erased meanwhile: those stay listed."""
+    from newsletter.models import Delivery
+
+    return Delivery.objects.filter(state=Delivery.State.UNKNOWN, member=None).count()
 
 
 def _close(scene: Scene) -> None:

@@ -25,6 +25,7 @@ def test_a_ledger_that_matches_what_was_counted_is_good():
     assert found() == []
     assert found(counted={A: 1}, bounced={B}) == []
     assert found(in_doubt=50) == []
+    assert found(in_doubt=50, never_asked=50, reports=True, gone=1) == []
     assert found(in_doubt=53, struck={"drop-after-data": 3, "421": 9}) == []
 
 
