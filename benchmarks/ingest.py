@@ -209,7 +209,8 @@ def served() -> Iterator[int]:
     """gunicorn with one worker, on a free port."""
     port = free_port()
     arguments = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", str(THREADS), "--log-level", "error"]
-    server = subprocess.Popen([sys.executable, "-m", "gunicorn", "config.wsgi", *arguments], cwd=ROOT)
+    command = [sys.executable, "-m", "gunicorn", "config.wsgi", *arguments]
+    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)  # a line for each request
     try:
         wait_for(lambda: answers(port), "starting gunicorn")
         yield port
@@ -222,9 +223,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deliveries", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=20_000, help="of each measurement")
-    parser.add_argument("--seconds", type=float, default=10, help="of clicks, and as long again of the bare view")
+    parser.add_argument("--seconds", type=float, default=30, help="of clicks, and as long again of the bare view")
     parser.add_argument("--clicks-only", action="store_true")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=15)
     options = parser.parse_args()
     name = f"ihop_{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory() as folder, own_database(name) as database:

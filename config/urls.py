@@ -12,6 +12,7 @@ from config import views
 
 urlpatterns = [
     # /healthz, /readyz and /metrics are answered before: config/observing/probes.py
+    path("", include("newsletter.urls")),  # first, since the links in mails are: a click waits for the search, too
     path(".well-known/security.txt", views.security_txt),
     # One way to log in for everybody: Wagtail's own login forms would pass by e-mailed codes and MFA.
     path("admin/login/", views.log_in),
@@ -22,7 +23,6 @@ urlpatterns = [
     path("", include("cms.urls")),
     path("", include("membership.urls")),
     path("account/", include("allauth.urls")),
-    path("", include("newsletter.urls")),
     path(f"{settings.MEDIA_URL.lstrip('/')}<path:name>", picture, name="picture"),
     path("", include(wagtail_urls)),
 ]

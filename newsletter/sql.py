@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 SEPARATOR = "\x1f"  # a control character: no value that we write holds one
 
@@ -72,6 +72,21 @@ def returning(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         _execute(cursor, sql, params)
         return list(cursor.fetchall())
+
+
+def returning_at_once(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """`returning`, without asking first whether the connection still lives: that takes as long as a short statement.
+
+    Where it has died since the last request, the statement is run once more, on a new one.
+    """
+    connection.health_check_done = True  # type: ignore[attr-defined]  # missing in the stubs
+    try:
+        return returning(sql, params)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        connection.close()
+        return returning(sql, params)
 
 
 def changed(sql: str, params: Sequence[Any]) -> int:

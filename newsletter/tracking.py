@@ -11,7 +11,7 @@ from django.utils import timezone
 from membership.models import Subscription
 from newsletter.models import AgedToken, Delivery, Hit
 from newsletter.signs import Signal, Signs
-from newsletter.sql import changed, is_postgres, may_be_lost, returning, time_value
+from newsletter.sql import changed, is_postgres, may_be_lost, returning, returning_at_once, time_value
 from newsletter.tokens import token_hash, well_formed
 
 # Nothing raw is kept for longer than 90 days, so counting ends a little earlier after the start of sending.
@@ -115,7 +115,7 @@ def _follow(token: str, number: int, signs: Signs) -> str | None:
     wanted = [time_value(now - COUNTED_FOR), number, token_hash(token)]
     if is_postgres():
         network = -1 if signs.network is None else signs.network
-        rows = returning(FOLLOW, [*wanted, time_value(now), signs.signals, network])
+        rows = returning_at_once(FOLLOW, [*wanted, time_value(now), signs.signals, network])
         return rows[0][0] if rows else None
     for delivery, link, url, agreed in returning(FOUND.format("%s"), wanted):
         if agreed:
@@ -136,7 +136,7 @@ def _follow_shared(period: str, number: int, *, count: bool) -> str | None:
     wanted = [time_value(now - COUNTED_FOR), number, period]
     day = timezone.localdate(now).isoformat()
     if is_postgres():
-        rows = returning(FOLLOW_SHARED, [*wanted, day, count])
+        rows = returning_at_once(FOLLOW_SHARED, [*wanted, day, count])
         return rows[0][0] if rows else None
     for link, url, counted in returning(SHARED.format("%s"), wanted):
         if count and counted:

@@ -5,6 +5,8 @@ from django.urls import path, re_path
 from newsletter.views import archive, leaving, measured, measuring, member, webhooks
 
 urlpatterns = [
+    path("l/<str:token>/<int:number>", measuring.click, name="news_click"),
+    path("o/<str:token>.gif", measuring.pixel, name="news_pixel"),
     path("account/", member.dashboard, name="account"),
     path("account/measured/", measured.measured, name="measured"),
     path("account/preferences/", member.preferences, name="preferences"),
@@ -14,7 +16,5 @@ urlpatterns = [
     path("e-news/p/<str:token>/", leaving.preferences, name="news_preferences"),
     path("e-news/p/<str:token>/measured/", measured.by_link, name="news_measured"),
     path("feeds/e-news/", archive.ENewsFeed(), name="news_feed"),
-    path("l/<str:token>/<int:number>", measuring.click, name="news_click"),
     path("webhooks/<slug:esp>/tracking/", webhooks.tracking, name="provider_webhook"),
-    path("o/<str:token>.gif", measuring.pixel, name="news_pixel"),
 ]
