@@ -248,10 +248,13 @@ class TestCost:
         return [query["sql"] for query in captured]
 
     def test_sixty_statements_a_thousand_recipients(self, db):
-        """Beside what a drain costs once: its look around, the editions it meets, and the certificate at the end."""
+        """Beside what a drain costs once: its look around, the editions it meets, and the certificate at the end.
+
+        PostgreSQL is also asked which database it is, and prepares the statements of the ledger.
+        """
         few, many = self.statements(200, "2026-09"), self.statements(1200, "2026-10")
         assert len(many) - len(few) <= 60
-        assert len(few) <= 52
+        assert len(few) <= (56 if connection.vendor == "postgresql" else 52)
 
     def test_claiming_costs_the_same_for_any_number(self, crowd, django_assert_num_queries):
         for limit in (10, 100):
