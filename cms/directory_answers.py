@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from cms.directory import Results
 from cms.fruitless import note_fruitless
@@ -24,6 +24,7 @@ def note_and_address(request: Any, response: Any) -> Any:
     again = any(request.GET.get(name) for name in ("page", "sort")) if not part else request.htmx.trigger != FORM
     if results.query and not results.counted.by_words and not again:
         note_fruitless(words=results.query, today=timezone.localdate())
+        patch_cache_control(response, private=True)  # the next one who looks for this is noted, too
     if part:
         response["HX-Push-Url"] = f"?{results.address}" if results.address else request.path
     patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request"])

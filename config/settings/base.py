@@ -126,6 +126,7 @@ MIDDLEWARE = [
     "membership.middleware.StaffMFAMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "wagtail.contrib.redirects.middleware.RedirectMiddleware",
+    "cms.page_cache.PageCache",  # the innermost: what it answers passes through all above
 ]
 X_FRAME_OPTIONS = "SAMEORIGIN"  # Wagtail shows previews in a frame of its own admin
 
@@ -334,7 +335,7 @@ CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULER = "config.beat:LeasedScheduler"  # one of any number of beat processes ticks (ADR 26)
 BEAT_LEASE_SECONDS = env.float("BEAT_LEASE_SECONDS", default=150.0)  # until another takes over from one that was killed
 
-# --- Cache: rate limits, shared by every process --------------------------------------------------
+# --- Cache: rate limits and pages, shared by every process ----------------------------------------
 _cache = env("CACHE_URL", default=CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else "")
 CACHES: dict[str, dict[str, Any]] = {
     "default": env.cache_url_config(_cache)
@@ -346,6 +347,11 @@ CACHES: dict[str, dict[str, Any]] = {
     }
 }
 CACHES["default"]["KEY_PREFIX"] = CELERY_TASK_DEFAULT_QUEUE
+if CACHES["default"]["BACKEND"].endswith("RedisCache"):  # nobody waits for long, nor fails, for what is only a cache
+    CACHES["default"]["BACKEND"] = "config.soft_cache.SoftRedisCache"
+    seconds = {"socket_timeout": 2, "socket_connect_timeout": 2}
+    CACHES["default"]["OPTIONS"] = seconds | CACHES["default"].get("OPTIONS", {})
+PAGE_CACHE_SECONDS = env.int("PAGE_CACHE_SECONDS", default=0)  # 0 = every page is made anew (cms/page_cache.py)
 
 # --- Watching (ADR 25) ------------------------------------------------------------------------------
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # the bearer token for /metrics; without one, this machine only

@@ -33,6 +33,7 @@ if CACHES["default"]["BACKEND"].endswith("FileBasedCache"):
     raise ImproperlyConfigured("Set CACHE_URL (redis://host:6379/1) so that every process counts the same rate limits.")
 
 DEBUG = False
+PAGE_CACHE_SECONDS = env.int("PAGE_CACHE_SECONDS", default=60)  # ADR 31
 INSTALLATION_ID = env("INSTALLATION_ID", default=SITE_URL)
 LOGGING = logging_config(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))
 STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=True)
