@@ -232,25 +232,33 @@ def _request(row: RawReport) -> WSGIRequest:
 
 def _reported(event: AnymailTrackingEvent, provider: str) -> Reported:
     metadata = event.metadata
+    kind = _kind(event, provider)
     return Reported(
         provider=provider,
-        event_type=event.event_type,
+        event_type=kind,
         event_id=_text(event.event_id),
         message_id=_text(event.message_id),
         metadata=metadata if isinstance(metadata, Mapping) else {},
         recipient=_text(event.recipient),
         happened_at=event.timestamp,
         reject_reason=event.reject_reason,
-        verdict=verdict(provider, event.event_type, event.esp_event),
-        **_reading(event, provider),
+        verdict=verdict(provider, kind, event.esp_event),
+        **_reading(event, kind, provider),
     )
 
 
-def _reading(event: AnymailTrackingEvent, provider: str) -> dict[str, Any]:
+def _kind(event: AnymailTrackingEvent, provider: str) -> str:
+    """Anymail's name for what happened. It calls Postal's opens “unknown”."""
+    report = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    opened = provider == "Postal" and report.get("event") == "MessageLoaded"
+    return "opened" if opened else str(event.event_type)
+
+
+def _reading(event: AnymailTrackingEvent, kind: str, provider: str) -> dict[str, Any]:
     """What an open or click says besides: where the link leads, and what speaks for a machine."""
-    if event.event_type not in READINGS:
+    if kind not in READINGS:
         return {}
-    signals = signals_said(provider, event.event_type, event.esp_event, event.user_agent)
+    signals = signals_said(provider, kind, event.esp_event, event.user_agent)
     return {"url": _text(event.click_url) or "", "signals": signals}
 
 

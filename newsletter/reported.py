@@ -43,6 +43,8 @@ PROOF_OF_SENDING = {
 PROOF_OF_REFUSAL = {"rejected", "failed"}
 PROOFS = ((PROOF_OF_SENDING, State.SENT), (PROOF_OF_REFUSAL, State.FAILED))
 LEAVING = {"complained", "unsubscribed"}
+# What is kept. Whatever else Anymail may say (it has “unknown” for what it cannot name) could be an open or a click.
+KEPT = PROOF_OF_SENDING | PROOF_OF_REFUSAL | {"autoresponded", "subscribed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     Reports may come early, late, reversed or many times over. Of two processes that are given the same report at the
     same moment both may act on it, which comes to the same.
     """
-    by_key = {one.natural_key: one for one in reports}
+    by_key = {one.natural_key: one for one in reports if one.event_type in KEPT}
     known = set(ProviderEvent.objects.filter(natural_key__in=by_key).values_list("natural_key", flat=True))
     fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
     if not fresh:

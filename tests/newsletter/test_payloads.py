@@ -40,7 +40,6 @@ UNUSUAL = {
     "postal/hard_bounce": ("failed", "hard"),
     "postal/blocked": ("failed", "soft"),
     "postal/held": ("queued", NOT_SAID),
-    "postal/opened": ("unknown", NOT_SAID),
     "postmark/autoresponse": ("autoresponded", NOT_SAID),
     "postmark/bad_address": ("rejected", "hard"),
     "postmark/blocked": ("rejected", "soft"),

@@ -14,10 +14,11 @@ from newsletter.reported import Reported, record_provider_events
 from newsletter.tracking import COUNTED_FOR
 from tests import factories
 from tests.newsletter.fakes import open_mailing, send_by_hand
-from tests.newsletter.posting import anymail_settings, raw
+from tests.newsletter.posting import DELIVERY, MESSAGE_IDS, REPORTING, anymail_settings, files, named, raw
 
 LINK = "https://ihop.example.org/directory/guide/"
 AT = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
+READ = [path for one in REPORTING for path in files(one) if path.stem.endswith(("opened", "clicked"))]
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -66,6 +67,37 @@ def test_of_everybody_it_is_kept_once_that_the_mail_arrived_and_not_when_it_was_
     for event in ProviderEvent.objects.select_related("delivery"):
         assert (event.event_type, event.happened_at) == ("delivered", event.delivery.handed_at)
         assert event.received_at == event.happened_at
+
+
+@pytest.fixture(params=READ, ids=named)
+def reading(request, db, settings, monkeypatch) -> Reported:
+    """What a provider posts of an open or click by somebody who agreed to neither, once it was taken in."""
+    settings.ANYMAIL = anymail_settings()
+    monkeypatch.setattr("anymail.webhooks.amazon_ses._get_anymail_boto3_params", lambda kwargs: ({}, {}))
+    provider = request.param.parent.name
+    issue = open_mailing([factories.subscription("ada@example.org")])
+    Delivery.objects.update(id=DELIVERY)
+    send_by_hand(issue)
+    Delivery.objects.update(message_id=MESSAGE_IDS.get(provider, "another"))
+    row = raw(provider, request.param.stem)
+    intake.keep(provider=provider, body=row.body, headers=row.headers)
+    intake.read_all()
+    (one,) = intake.events_of(row)
+    return one
+
+
+def test_no_provider_makes_us_keep_when_somebody_who_did_not_agree_read(reading):
+    event = ProviderEvent.objects.get()
+    assert event.event_type == "delivered"
+    assert event.happened_at == event.received_at == event.delivery.handed_at
+    assert reading.happened_at not in {event.happened_at, event.received_at}
+    assert not Hit.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["unknown", "inbound", "read", ""])
+def test_what_has_no_name_may_be_a_reading_and_is_not_kept(deliveries, kind):
+    assert record_provider_events([report(deliveries["none"], kind)]).count == 0
+    assert not ProviderEvent.objects.exists()
 
 
 def test_what_leads_to_no_delivery_names_no_moment_either(db):
