@@ -6,4 +6,4 @@ class CmsConfig(AppConfig):
     verbose_name = "Directory"
 
     def ready(self) -> None:
-        from cms import moderation_receivers, private_receivers, receivers  # noqa: F401  connects the signals
+        from cms import moderation_receivers, page_receivers, private_receivers, receivers  # noqa: F401  connects them

@@ -6,31 +6,27 @@ its address. Who is logged in, has passed a password or is told something brings
 
 import hashlib
 import re
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.cache import caches
 from django.db import transaction
-from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.utils.cache import patch_vary_headers
-from wagtail.contrib.redirects.models import Redirect
-from wagtail.models import Page, PageViewRestriction, Site
-from wagtail.signals import page_unpublished, post_page_move
-
-from cms.models.taxonomies import Term
 
 GENERATION = "pages:generation"  # the key of a name that is part of every page's key: a new name forgets all
-LARGEST = 300_000  # bytes
+LARGEST = 100_000  # bytes of one page
+MOST = 1_000  # pages that are kept in one minute: no number of made-up addresses fills the memory
 # What stands in a kept page where each answer has something of its own: the nonce, and the token of a form.
 NONCE = b"\x00nonce\x00"
 TOKEN = b'name="csrfmiddlewaretoken" value="%s"'
 ANY_TOKEN = re.compile(TOKEN % rb"[A-Za-z0-9]+")
 NO_TOKEN = TOKEN % b""
-SHOWN: tuple[type, ...] = (Page, Term, PageViewRestriction, Site, Redirect)  # what pages are made of
 
 
 class PageCache:
@@ -42,17 +38,19 @@ class PageCache:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         key = getattr(request, "to_be_kept_as", None)
-        if key and _may_be_kept(request, response):
-            cache.set(key, _packed(request, response), settings.PAGE_CACHE_SECONDS)
+        if key and _may_be_kept(request, response) and _has_room():
+            caches["pages"].set(key, _packed(request, response), settings.PAGE_CACHE_SECONDS)
         return response
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Answer with what is kept; otherwise let the view answer, and note under which key that may be kept."""
         if not settings.PAGE_CACHE_SECONDS or not _is_anybodys(request):
             return None
-        address = f"{cache.get_or_set(GENERATION, _new_name, None)} {request.build_absolute_uri()}"
+        generation = caches["pages"].get_or_set(GENERATION, _new_name, None)
+        release = getattr(staticfiles_storage, "manifest_hash", "")  # pages name their style sheets by content
+        address = f"{generation} {release} {request.build_absolute_uri()}"
         key = f"pages:{hashlib.sha256(address.encode()).hexdigest()}"
-        kept = cache.get(key)
+        kept = caches["pages"].get(key)
         if kept is None:
             request.to_be_kept_as = key
             return None
@@ -62,18 +60,16 @@ class PageCache:
 def forget_pages(**kwargs: Any) -> None:
     """Have every page made anew from now on; inside a transaction, once it has ended."""
     if settings.PAGE_CACHE_SECONDS:
-        transaction.on_commit(lambda: cache.set(GENERATION, _new_name(), None))
+        transaction.on_commit(_forget)
 
 
-def forget_when_shown(instance: Any, **kwargs: Any) -> None:
-    if isinstance(instance, SHOWN):
-        forget_pages()
-
-
-for signal in (post_save, post_delete):
-    signal.connect(forget_when_shown)
-for signal in (page_unpublished, post_page_move):  # in bulk these are written without a save
-    signal.connect(forget_pages)
+def _forget() -> None:
+    store: Any = caches["pages"]
+    if hasattr(
+        store, "wake"
+    ):  # it may have been private things that are to be forgotten: do not wait for a rest to end
+        store.wake()
+    store.set(GENERATION, _new_name(), None)
 
 
 def _is_anybodys(request: Any) -> bool:
@@ -86,14 +82,24 @@ def _is_anybodys(request: Any) -> bool:
     )
 
 
-def _may_be_kept(request: HttpRequest, response: HttpResponse) -> bool:
+def _may_be_kept(request: Any, response: HttpResponse) -> bool:
     return (
         response.status_code == 200
         and not response.streaming
         and not response.cookies
+        and not request.session.modified  # its cookie is set further out
         and "private" not in response.get("Cache-Control", "")
         and len(response.content) <= LARGEST
     )
+
+
+def _has_room() -> bool:
+    minute = f"pages:kept:{int(time.time() // 60)}"
+    caches["pages"].add(minute, 0, 120)
+    try:
+        return bool(caches["pages"].incr(minute) <= MOST)
+    except ValueError:  # gone meanwhile, or Redis is away
+        return False
 
 
 def _packed(request: Any, response: HttpResponse) -> tuple[bytes, dict[str, str]]:

@@ -1,66 +1,95 @@
-"""A cache on Redis that may be away: then nothing is found in it and nothing kept, and whoever asked goes on (ADR 31).
+"""Caches on Redis that may be away: whoever asks goes on without it (ADR 31).
 
 Wagtail asks the cache for the site's root with every page, so without this the hub would stand still with Redis.
 """
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
-from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
 logger = logging.getLogger(__name__)
 
-REST = 5.0  # seconds in which it is not asked after it has failed, so that not everybody waits for it
+REST = 5.0  # seconds in which Redis is not asked after it has failed, so that not everybody waits for it
 
 
 class SoftRedisCache(RedisCache):
-    """Django's, but for errors of the connection: `get` gives the default, `add` says yes, `incr` finds no number."""
+    """Django's, but while Redis does not answer this process has a cache of its own.
 
-    _rests_until = 0.0
+    So limits go on counting and a used code stays used, though each process counts for itself. What Redis refuses,
+    such as a write when its memory is full, is an error as ever: nobody may switch limits off by filling it.
+    """
 
-    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
-        return bool(self._ask(lambda: super(SoftRedisCache, self).add(key, value, timeout, version), True))
+    away: tuple[type[Exception], ...] = (ConnectionError, TimeoutError, OSError)
+    rests_until = 0.0  # of the class: an instance is made for every thread
 
-    def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
-        return self._ask(lambda: super(SoftRedisCache, self).get(key, default, version), default)
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self.own = self.make_own(params)
 
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> None:
-        self._ask(lambda: super(SoftRedisCache, self).set(key, value, timeout, version), None)
+    def make_own(self, params: dict[str, Any]) -> BaseCache:
+        return LocMemCache("while Redis is away", params)
 
-    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
-        return bool(self._ask(lambda: super(SoftRedisCache, self).touch(key, timeout, version), False))
+    def add(self, *args: Any, **options: Any) -> Any:
+        return self._ask("add", *args, **options)
 
-    def delete(self, key: Any, version: Any = None) -> bool:
-        return bool(self._ask(lambda: super(SoftRedisCache, self).delete(key, version), False))
+    def get(self, *args: Any, **options: Any) -> Any:
+        return self._ask("get", *args, **options)
 
-    def get_many(self, keys: Any, version: Any = None) -> dict[Any, Any]:
-        return dict(self._ask(lambda: super(SoftRedisCache, self).get_many(keys, version), {}))
+    def set(self, *args: Any, **options: Any) -> Any:
+        return self._ask("set", *args, **options)
 
-    def has_key(self, key: Any, version: Any = None) -> bool:
-        return bool(self._ask(lambda: super(SoftRedisCache, self).has_key(key, version), False))
+    def touch(self, *args: Any, **options: Any) -> Any:
+        return self._ask("touch", *args, **options)
 
-    def incr(self, key: Any, delta: int = 1, version: Any = None) -> int:
-        number = self._ask(lambda: super(SoftRedisCache, self).incr(key, delta, version), None)
-        if number is None:
-            raise ValueError(f"Key {key!r} not found")  # as Django says of a key that is not there
-        return int(number)
+    def delete(self, *args: Any, **options: Any) -> Any:
+        return self._ask("delete", *args, **options)
 
-    def set_many(self, data: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> list[Any]:
-        return list(self._ask(lambda: super(SoftRedisCache, self).set_many(data, timeout, version), list(data)))
+    def get_many(self, *args: Any, **options: Any) -> Any:
+        return self._ask("get_many", *args, **options)
 
-    def delete_many(self, keys: Any, version: Any = None) -> None:
-        self._ask(lambda: super(SoftRedisCache, self).delete_many(keys, version), None)
+    def has_key(self, *args: Any, **options: Any) -> Any:
+        return self._ask("has_key", *args, **options)
 
-    def _ask(self, question: Callable[[], Any], otherwise: Any) -> Any:
-        if time.monotonic() < SoftRedisCache._rests_until:
-            return otherwise
-        try:
-            return question()
-        except (RedisError, OSError) as error:
-            SoftRedisCache._rests_until = time.monotonic() + REST
-            logger.warning("Redis does not answer (%s): nothing is cached for %d s", type(error).__name__, REST)
-            return otherwise
+    def incr(self, *args: Any, **options: Any) -> Any:
+        return self._ask("incr", *args, **options)
+
+    def set_many(self, *args: Any, **options: Any) -> Any:
+        return self._ask("set_many", *args, **options)
+
+    def delete_many(self, *args: Any, **options: Any) -> Any:
+        return self._ask("delete_many", *args, **options)
+
+    def _ask(self, method: str, *args: Any, **options: Any) -> Any:
+        kind = type(self)
+        if time.monotonic() >= kind.rests_until:
+            try:
+                answer = getattr(RedisCache, method)(self, *args, **options)
+            except self.away as error:
+                kind.rests_until = time.monotonic() + REST
+                logger.warning("Redis does not answer (%s): it is left alone for %d s", type(error).__name__, REST)
+            else:
+                if kind.rests_until:  # what was counted meanwhile is of no use any more
+                    kind.rests_until = 0.0
+                    self.own.clear()
+                return answer
+        return getattr(self.own, method)(*args, **options)
+
+    def wake(self) -> None:
+        """Ask Redis again with the next question, whatever it said last."""
+        type(self).rests_until = min(type(self).rests_until, time.monotonic())
+
+
+class SoftPageCache(SoftRedisCache):
+    """For what can be made anew: nothing is kept while Redis is away, or will not take it."""
+
+    away = (RedisError, OSError)
+    rests_until = 0.0
+
+    def make_own(self, params: dict[str, Any]) -> BaseCache:
+        return DummyCache("", params)

@@ -351,6 +351,9 @@ if CACHES["default"]["BACKEND"].endswith("RedisCache"):  # nobody waits for long
     CACHES["default"]["BACKEND"] = "config.soft_cache.SoftRedisCache"
     seconds = {"socket_timeout": 2, "socket_connect_timeout": 2}
     CACHES["default"]["OPTIONS"] = seconds | CACHES["default"].get("OPTIONS", {})
+CACHES["pages"] = dict(CACHES["default"])
+if CACHES["pages"]["BACKEND"].endswith("RedisCache"):
+    CACHES["pages"]["BACKEND"] = "config.soft_cache.SoftPageCache"
 PAGE_CACHE_SECONDS = env.int("PAGE_CACHE_SECONDS", default=0)  # 0 = every page is made anew (cms/page_cache.py)
 
 # --- Watching (ADR 25) ------------------------------------------------------------------------------

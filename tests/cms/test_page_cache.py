@@ -10,9 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from wagtail.models import PageViewRestriction
 
+from cms import page_cache
 from cms.models import FruitlessSearch, Kind, Sector
 from cms.site import directory_page
-from config.soft_cache import SoftRedisCache
+from config.soft_cache import SoftPageCache, SoftRedisCache
 from tests.factories import UserFactory, entry
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +23,10 @@ NONCE = re.compile(r'nonce[-="]+([\w+/]+=*)')
 @pytest.fixture(autouse=True)
 def kept(settings):
     settings.PAGE_CACHE_SECONDS = 60
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "pages"}}
-    caches["default"].clear()
+    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 5000}}
+    settings.CACHES = {name: memory | {"LOCATION": name} for name in ("default", "pages")}
+    for store in caches.all(initialized_only=False):
+        store.clear()
 
 
 @pytest.fixture
@@ -167,8 +170,13 @@ def test_nothing_is_kept_unless_the_setting_says_so(resource, settings):
 
 
 def test_pages_are_made_while_redis_is_away(resource, settings, change, monkeypatch):
-    monkeypatch.setattr(SoftRedisCache, "_rests_until", 0.0)
-    settings.CACHES = {"default": {"BACKEND": "config.soft_cache.SoftRedisCache", "LOCATION": "redis://127.0.0.1:1/0"}}
+    for kind, name in ((SoftRedisCache, "default"), (SoftPageCache, "pages")):
+        monkeypatch.setattr(kind, "rests_until", 0.0)
+        settings.CACHES[name] = {
+            "BACKEND": f"config.soft_cache.{kind.__name__}",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    settings.CACHES = dict(settings.CACHES)
     assert "Time together" in text(resource.url)
     resource.title = "Time apart"
     change(lambda: resource.save_revision().publish())
@@ -184,3 +192,68 @@ def test_a_form_on_a_kept_page_works_for_each_visitor(kept):
         assert visitor.post("/join/", form).status_code == 200
     assert statements("/", visitor) == 0
     assert visitor.post("/join/", form | {"csrfmiddlewaretoken": "x" * 64}).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "headers"), [("head", {}), ("get", {"authorization": "Basic eDp5"})])
+def test_other_requests_neither_get_nor_leave_a_kept_page(resource, method, headers):
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as captured:
+            assert getattr(Client(), method)(resource.url, headers=headers).status_code == 200
+        assert len(captured) > 5
+
+
+def test_hosts_are_told_apart(resource, settings):
+    settings.ALLOWED_HOSTS = ["testserver", "other.example.org"]
+    text(resource.url)
+    with CaptureQueriesContext(connection) as captured:
+        Client().get(resource.url, headers={"host": "other.example.org"})
+    assert len(captured) > 5
+
+
+def test_the_password_page_is_kept_for_nobody(resource, change):
+    secret = {"restriction_type": "password", "password": "for those who know"}
+    change(lambda: PageViewRestriction.objects.create(page=resource, **secret))
+    for _ in range(2):
+        assert statements(resource.url) > 3
+    assert "Time together" not in text(resource.url)
+
+
+def test_a_page_under_way_when_something_is_published_is_not_kept(resource, change, monkeypatch):
+    original = type(resource).get_context
+
+    def publish_meanwhile(self, request, *args, **kwargs):
+        context = original(self, request, *args, **kwargs)
+        if self.title == "Time together":
+            newer = type(resource).objects.get(pk=resource.pk)
+            newer.title = "Time apart"
+            change(lambda: newer.save_revision().publish())
+        return context
+
+    monkeypatch.setattr(type(resource), "get_context", publish_meanwhile)
+    assert "Time together" in text(resource.url)
+    assert "Time apart" in text(resource.url)
+
+
+def test_made_up_addresses_do_not_fill_the_memory(resource, monkeypatch):
+    monkeypatch.setattr(page_cache, "MOST", 3)
+    for number in range(5):
+        text(f"{resource.url}?made-up={number}")
+    assert [statements(f"{resource.url}?made-up={number}") > 0 for number in range(5)] == [False] * 3 + [True] * 2
+
+
+def test_large_pages_are_not_kept(resource, monkeypatch):
+    monkeypatch.setattr(page_cache, "LARGEST", 1000)
+    text(resource.url)
+    assert statements(resource.url) > 5
+
+
+def test_a_new_release_has_its_own_pages(resource, monkeypatch):
+    text(resource.url)
+    monkeypatch.setattr(page_cache.staticfiles_storage, "manifest_hash", "next", raising=False)
+    assert statements(resource.url) > 5
+
+
+def test_deleting_elsewhere_stays_one_statement(django_assert_num_queries):
+    FruitlessSearch.objects.create(words="gone", last_on="2026-10-01")
+    with django_assert_num_queries(1):
+        FruitlessSearch.objects.all().delete()

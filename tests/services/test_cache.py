@@ -10,7 +10,7 @@ from tests.services.conftest import REDIS
 
 @pytest.fixture
 def cache(monkeypatch):
-    monkeypatch.setattr(SoftRedisCache, "_rests_until", 0.0)
+    monkeypatch.setattr(SoftRedisCache, "rests_until", 0.0)
     return SoftRedisCache(f"{REDIS}/1", {"KEY_PREFIX": uuid.uuid4().hex, "TIMEOUT": 60})
 
 
