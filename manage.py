@@ -1,12 +1,13 @@
 #!/usr/bin/env python
 """Django's command line; `python manage.py help` lists the operator commands."""
 
-import os
 import sys
+
+from config import environment
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+    environment.prepare()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db import OperationalError

@@ -6,9 +6,10 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from config import environment
 from config.observing import counters
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+environment.prepare()
 
 # gunicorn's processes are forked from one, and are asked for metrics as one. Before anything else: see `share`.
 counters.share(settings.VAR_DIR, "web", os.getppid())

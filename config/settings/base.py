@@ -9,14 +9,15 @@ from typing import Any
 import environ
 from csp.constants import NONCE, NONE, SELF
 
+from config import environment
 from config.anymail import anymail_settings
 from config.observing.logs import logging_config
 from config.schedule import SCHEDULE
 from config.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parents[2]
+environment.prepare()  # tools that choose the settings themselves have not
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
 # An empty variable says the same as none: compose files and shells leave such behind.
 env.ENVIRON = {name: value for name, value in env.ENVIRON.items() if value}
 
