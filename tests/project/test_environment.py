@@ -1,6 +1,7 @@
 """`.env` beside manage.py holds for every process, and what is given to a process wins over it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,3 +68,48 @@ def test_gunicorn_s_main_process_reads_it_too(installation):
     assert installation(["-c", GUNICORN]) == "INFO"
     (installation.folder / ".env").write_text("LOG_LEVEL=ERROR\n")
     assert installation(["-c", GUNICORN]) == "ERROR"
+
+
+# --- .env.example ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled_in(installation):
+    """`.env`: the example with every setting taken, and the secrets that it cannot give."""
+    text = re.sub(r"^#(?=[A-Z])", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^(SECRET_KEY|ADDRESS_HASH_KEY)=$", r"\1=made-up-for-this", text, flags=re.MULTILINE)
+    (installation.folder / ".env").write_text(text)
+    return installation
+
+
+def test_the_example_can_be_filled_in(filled_in):
+    say = "from config import environment as it; it.prepare(); from config.settings import production as p; print({})"
+    names = ["NEWS_FROM", "SEND_RATE_PER_SECOND", "SEND_DOMAIN_RATES", "SEND_CALLS", "LOG_LEVEL", "TRUSTED_PROXY_COUNT"]
+    shown = filled_in(["-c", say.format("[" + ", ".join(f"p.env('{name}')" for name in names) + "]")])
+    assert shown == str(["i-HOP e-news <news@example.org>", "0", "nhs.net=5,*=20", "25", "INFO", "0"])
+
+
+def test_shell_and_service_read_the_same(filled_in):
+    """docs/deploying.md reads settings with a shell, containers and `.env` without one."""
+    text = (filled_in.folder / ".env").read_text()
+    names = re.findall(r"^([A-Z_]+)=", text, re.MULTILINE)
+    assert {"NEWS_FROM", "POSTGRES_PASSWORD", "SEND_DOMAIN_RATES"} <= set(names)
+    say = f"import os; print([os.environ.get(name) for name in {names!r}])"
+    by_shell = subprocess.run(
+        ["sh", "-euc", f'set -a; . ./.env; exec {sys.executable} -c "$1"', "sh", say],
+        cwd=filled_in.folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert by_shell.stderr == ""
+    assert filled_in(["-c", f"from config import environment as it; it.prepare(); {say}"]) == by_shell.stdout.strip()
+
+
+def test_compose_names_what_the_example_explains():
+    """What the production override takes from `.env` can be found in the example."""
+    taken = re.findall(r"\$\{([A-Z_]+)", (ROOT / "config" / "docker-compose.production.yml").read_text())
+    explained = re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert "POSTGRES_PASSWORD" in taken
+    assert set(taken) <= set(explained)
