@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import F
 
+from cms.open_data import open_entries
 from newsletter.models import Approval, Issue, Item, Mailing
 from newsletter.wording import read_wordings
 
@@ -20,11 +21,11 @@ class PastIssue:
 
 
 def past_issues(issues: Iterable[Issue]) -> list[PastIssue]:
-    """What a list says of these issues, which have been sent: two queries, if they come with their mailings."""
+    """What a list says of these issues, which have been sent: three queries, if they come with their mailings."""
     issues = list(issues)
     current = Approval.objects.filter(issue__in=issues, revision=F("issue__live_revision")).order_by("at", "pk")
     words = {approval.issue_id: read_wordings(approval) for approval in current}
-    carried = Item.objects.filter(issue__in=issues, left_out=False, page__live=True).select_related("page")
+    carried = Item.objects.filter(issue__in=issues, left_out=False, page__in=open_entries()).select_related("page")
     headlines: dict[int, list[str]] = {issue.pk: [] for issue in issues}
     for item in carried.order_by("-pinned", F("sort_order").asc(nulls_last=True), "pk"):
         assert item.page

@@ -21,7 +21,8 @@ NOTICED = {
 
 @dataclass(frozen=True)
 class Drift:
-    """An entry that is no longer what was approved; `changed` names what is different, empty if it is unpublished."""
+    """An entry that is no longer what was approved; `changed` names what is different, empty if it is unpublished or
+    private."""
 
     page: int
     title: str  # as it was approved

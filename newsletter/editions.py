@@ -12,6 +12,7 @@ from django.utils.text import Truncator
 
 from cms.directory import Vocabulary, load_vocabulary, read_filters
 from cms.models import Entry, Event, Funding, Kind, Region, Sector
+from cms.open_data import open_entries
 from cms.querysets import EntryQuerySet
 from membership.models import Audience
 from newsletter.announcing import absolute, announcements
@@ -45,7 +46,8 @@ class IssueEditions:
     """An issue's items, loaded once (a fixed number of queries), and the editions that can be made of them.
 
     `issue` may be any draft: nothing is read but what the object holds. Of an approved version (`approved`), entries
-    say what they said when it was approved (ADR 14); whatever has been unpublished since falls out. The quarter's
+    say what they said when it was approved (ADR 14); whatever has been unpublished or put behind page privacy since
+    falls out. The quarter's
     earlier issues are read only when a reader who wants one in three months makes it necessary.
     """
 
@@ -60,7 +62,7 @@ class IssueEditions:
         in_issue = [item for item in _carried(issue) if item.page_id]
         items = [item for item in in_issue if not item.left_out]
         prefetch_related_objects([item for item in items if item.pk], "sectors")
-        self.pages = _wordings([item.page_id for item in items], Entry.objects.live())
+        self.pages = _wordings([item.page_id for item in items], open_entries())
         self.approved_words = read_wordings(approval) if approval else None
         self.pages = self._as_approved(self.pages)
         self.items = {
@@ -119,7 +121,7 @@ class IssueEditions:
             if item.page_id not in self._not_again:
                 self._not_again.add(item.page_id)
                 items += [] if item.left_out else [item]
-        pages = _wordings([item.page_id for item in items], Entry.objects.live().current(useful_on))
+        pages = _wordings([item.page_id for item in items], open_entries().current(useful_on))
         pages = self._as_approved(pages)
         self.pages |= pages
         items = [item for item in items if item.page_id in pages]

@@ -178,7 +178,7 @@ def _listed(item: ItemContent) -> Listed:
 
 
 def _gone(place: EditionItem) -> Listed:
-    """An item whose entry has been unpublished since."""
+    """An item whose entry has been unpublished or made private since."""
     item = place.item
     return Listed(Kind(item.section).label, str(item)) if item else Listed("", "An item that has been deleted since")
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from cms.models import Entry
+from cms.open_data import open_entries
 from membership.audiences import audience_of
 from membership.models import Member, Subscription, Suppression
 from newsletter.content import ItemContent
@@ -35,7 +35,7 @@ def new_since(subscription: Subscription, since: datetime) -> list[ItemContent]:
     """Entries announced since then that the edition rule would give this member: at most ten, in its order."""
     today = timezone.localdate()
     announced = Q(first_published_at__gt=since) | Q(significant_update_on__gt=timezone.localdate(since))
-    fresh = Entry.objects.live().current(today).filter(announced, first_published_at__isnull=False)
+    fresh = open_entries().current(today).filter(announced, first_published_at__isnull=False)
     pages = list(fresh.order_by("-first_published_at", "-pk")[:GATHERED_AT_MOST])
     if not pages:
         return []

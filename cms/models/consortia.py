@@ -13,6 +13,7 @@ from wagtail.models import Page
 from wagtail.query import PageQuerySet
 
 from cms.models.taxonomies import Region
+from cms.open_data import closed_paths
 
 PER_PAGE = 24
 TEXT_FEATURES = ["h2", "h3", "bold", "italic", "ol", "ul", "link", "document-link"]
@@ -39,8 +40,13 @@ class ConsortiaPage(Page):
         return context
 
     def listed(self, region: Region | None) -> PageQuerySet:
-        """The live consortia by name: all, or those of a region and the national ones, with their regions."""
+        """The live consortia by name: all, or those of a region and the national ones, with their regions.
+
+        What editors put behind page privacy is in no list: it would say more than the page itself does.
+        """
         found = Consortium.objects.child_of(self).live().prefetch_related("regions").order_by("title", "pk")
+        for path in closed_paths():
+            found = found.exclude(path__startswith=path)
         return found.filter(Q(regions=region) | Q(regions=None)) if region else found
 
 

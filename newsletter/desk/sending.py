@@ -8,6 +8,7 @@ from django.urls import path
 from django.utils import timezone
 
 from cms import arming
+from cms.open_data import open_entries
 from newsletter.desk.access import issue_context, may_approve, visible_issue
 from newsletter.happenings import who_started
 from newsletter.models import Delivery, Issue, Item, Link, Mailing, Schedule
@@ -75,12 +76,13 @@ def _states(seen: Watch) -> list[tuple[str, str, int]]:
 
 
 def _fallen_out(issue: Issue, mailing: Mailing | None) -> dict[str, Any]:
-    """Items of the approved version whose entry has been unpublished or deleted since: no edition carries them."""
+    """Items of the approved version whose entry has been unpublished, made private or deleted since: no edition
+    carries them."""
     items = Item.objects.filter(issue=issue, left_out=False).select_related("page")
     if mailing:  # every item that any edition may carry was given a link
         items = items.exclude(pk__in=Link.objects.filter(issue=issue, item__isnull=False).values("item"))
     else:
-        items = items.exclude(page__live=True)
+        items = items.exclude(page__in=open_entries())
     named = list(items.order_by("sort_order", "pk")[: FALLEN_NAMED + 1]) if issue.is_approved else []
     count = len(named) if len(named) <= FALLEN_NAMED else items.count()
     return {"count": count, "named": named[:FALLEN_NAMED]}

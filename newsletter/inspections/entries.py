@@ -53,8 +53,9 @@ def _over(one: Carried, draft: Draft) -> Iterator[Finding]:
 def _private(draft: Draft) -> Iterator[Finding]:
     """Entries that readers of the mail cannot open. Case studies are for members, and say so."""
     restrictions = list(PageViewRestriction.objects.select_related("page").prefetch_related("groups"))
-    for one in draft.shown:
-        assert one.entry
+    for one in draft.carried:
+        if not one.entry or not one.entry.live:
+            continue
         for restriction in restrictions:
             if not one.entry.path.startswith(restriction.page.path):
                 continue

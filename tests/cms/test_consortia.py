@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from cms.models import Consortium, Region
 from cms.sample_content import load_consortia
 from cms.site import consortia_page, ensure_site
+from tests.cms.privacy import put_away
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +34,13 @@ def test_live_ones_are_listed_by_name(client):
     consortium("Avon")
     consortium("Not yet", live=False)
     assert listed(client) == ["Avon", "Wear"]
+
+
+def test_one_behind_page_privacy_is_not_listed(client):
+    consortium("Shown", "london")
+    put_away(consortium("Put away", "london"))
+    assert listed(client) == listed(client, "/consortia/?region=london") == ["Shown"]
+    assert "Put away" not in client.get("/consortia/").content.decode()
 
 
 def test_region_finds_its_own_and_national_ones(client):

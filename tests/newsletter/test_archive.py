@@ -12,6 +12,7 @@ from newsletter.editions import IssueEditions
 from newsletter.models import Approval, Issue, Mailing
 from newsletter.wording import Wording, write_wordings
 from tests import factories
+from tests.cms.privacy import put_away
 
 ALL = ["For everyone", "For health", "For schools", "For health in the North East"]
 
@@ -88,6 +89,34 @@ class TestAnIssue:
 
     def test_is_not_there_before_it_is_sent(self, issue, client):
         assert client.get("/e-news/2026-10/?sector=health").status_code == 404
+
+
+class TestPagePrivacy:
+    """What an editor hides after the issue went out is hidden everywhere that shows the issue."""
+
+    @pytest.mark.parametrize(
+        "address", ["/e-news/2026-10/", "/e-news/2026-10/?sector=health", "/e-news/", "/feeds/e-news/", "/"]
+    )
+    def test_entry_put_away_since_is_no_longer_named(self, sent, client, address):
+        hidden = sent.items.get(page__title="For everyone").page
+        assert "For everyone" in client.get(address).content.decode()
+        put_away(hidden)
+        shown = client.get(address).content.decode()
+        assert hidden.title not in shown
+        assert "For health" in shown
+
+    def test_correction_of_it_no_longer_says_it_either(self, sent, client):
+        item = sent.items.get(page__title="For everyone")
+        correction_of(item)
+        put_away(item.page)
+        assert headlines(client, "/e-news/2026-10-c1/") == []
+
+    def test_teaser_of_a_case_study_stays(self, client, db):
+        study = factories.entry(Kind.CASE_STUDY, title="A nursery listens")
+        factories.sent(factories.issue(pages=[study], live=True))
+        assert headlines(client, "/e-news/2026-10/") == ["A nursery listens"]
+        put_away(study)
+        assert headlines(client, "/e-news/2026-10/") == []
 
 
 class TestACorrection:

@@ -14,6 +14,7 @@ from membership.models import ConsentRecord, Member, Subscription
 from newsletter.models import Mailing, NewsletterSettings
 from newsletter.welcoming import NEW_AT_MOST, next_issue
 from tests import factories
+from tests.cms.privacy import put_away
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 9, tzinfo=timezone.get_fixed_timezone(0))
@@ -58,6 +59,7 @@ class TestNewForYou:
         factories.entry(title="Another region", regions=["london"], published=ago[2])
         factories.entry("policy", title="Another kind", published=ago[2])
         factories.entry(title="Not published", live=False)
+        put_away(factories.entry(title="Put away", published=ago[2]))
         factories.entry(title="Overdue", published=ago[2], review_due=timezone.localdate() - timedelta(days=1))
         assert new(log_in(one).get("/account/")) == ["Own sector", "Everyone's", "Updated"]
 

@@ -14,6 +14,7 @@ from newsletter.freezing import freeze
 from newsletter.models import Edition, Issue, Item, Link, Mailing, NewsletterSettings
 from newsletter.periods import Period
 from tests import factories
+from tests.cms.privacy import put_away
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,13 @@ def test_what_is_past_gone_left_out_or_not_sent_is_not_carried(quarter):
     one = factories.subscription(frequency="quarterly")
     freeze(quarter)
     assert titles(one) == ["December, all", "October, all", "Still to come"]
+
+
+def test_what_was_put_behind_page_privacy_since_is_not_carried(quarter):
+    put_away(Item.objects.get(page__title="October, all").page)
+    one = factories.subscription(frequency="quarterly")
+    freeze(quarter)
+    assert titles(one) == ["November, health", "December, all"]
 
 
 def test_entry_announced_twice_in_the_quarter_comes_once(quarter):
