@@ -13,6 +13,7 @@ from wagtail.models import Revision
 
 from cms.models import AssuranceRequest, Entry
 from cms.models.entry import REVIEW_AFTER
+from cms.page_cache import forget_pages
 
 SOON = timedelta(days=30)  # entries are listed, and their contacts asked, from this long before their day on
 MONTHS = 6  # columns of the chart; what is due later is counted together
@@ -90,6 +91,7 @@ def mark_checked(*, entry: Entry, by: Any = None) -> None:
 
     `by` is the editor; None when its contact said so. The page is changed as it is, without a new version, and so is
     every version that may still be published: otherwise publishing a draft would bring the old days back (ADR 19).
+    No signal tells of it, so the pages that are kept are forgotten here.
     """
     today = timezone.localdate()
     page = Entry.objects.select_for_update(of=("self",)).get(pk=entry.pk)
@@ -100,6 +102,7 @@ def mark_checked(*, entry: Entry, by: Any = None) -> None:
         version.content |= {name: day.isoformat() for name, day in days.items()}
         Revision.objects.filter(pk=version.pk).update(content=version.content)
     log(page.specific_deferred, CHECKED, user=by)
+    forget_pages()
 
 
 def mark_done(*, answer: AssuranceRequest, by: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from cms.models import Kind, Service
@@ -87,7 +88,9 @@ def _wanted(params: Mapping[str, str]) -> Q:
     if identifier := params.get("taxonomy_id"):
         wanted &= _known(taxonomies.having_taxonomy(identifier), "taxonomy")
     if since := params.get("modified_after"):
-        wanted &= Q(last_published_at__gte=_moment(since))
+        moment = _moment(since)
+        # A day of which only a part lies after the moment is given as well: better twice than never.
+        wanted &= Q(last_published_at__gte=moment) | Q(assured_on__gte=timezone.localdate(moment))
     if params.get("minimum_age") or params.get("maximum_age"):
         youngest = _number(params, "minimum_age", 0, least=0, most=OLDEST)
         oldest = _number(params, "maximum_age", OLDEST, least=0, most=OLDEST)

@@ -1,7 +1,10 @@
 """A service of ours as an Open Referral UK record."""
 
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from cms.models import Service
 from cms.open_data import clean_rich_text, entry_address, plain, rich_text_as_lines
@@ -19,7 +22,7 @@ def service_record(service: Service) -> dict[str, Any]:
     key = service.translation_key
     address = entry_address(service)
     body = rich_text_as_lines(service.body)
-    changed = service.last_published_at or service.first_published_at
+    changed = last_modified(service)
     record: dict[str, Any] = {
         "id": str(key),
         "name": plain(service.title),
@@ -59,6 +62,17 @@ def service_record(service: Service) -> dict[str, Any]:
         },
     }
     return {name: value for name, value in record.items() if value not in ("", None)}
+
+
+def last_modified(service: Service) -> datetime | None:
+    """When the record last changed: when the entry was published or, if that was later, confirmed.
+
+    Of a confirmation we know the day, which begins at midnight in London. `modified_after` asks the same of many.
+    """
+    checked = service.assured_on
+    confirmed = timezone.make_aware(datetime.combine(checked, time.min)) if checked else None
+    known = [moment for moment in (service.last_published_at, service.first_published_at, confirmed) if moment]
+    return max(known, default=None)
 
 
 def _organisation(service: Service) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from cms.caring import mark_checked
 from cms.models import AgeGroup, Kind, Service, Topic
 from tests.factories import entry
 
@@ -195,6 +196,18 @@ def test_changes_since_a_moment(client):
     service("New", published=timezone.make_aware(timezone.datetime(2026, 10, 10, 9)))
     for since in ("2026-05-01", "2026-10-10T08:00:00Z", "2026-10-10T09:00:00+01:00", "2026-10-10T08:00"):
         assert names(client, modified_after=since) == ["New"]
+
+
+def test_an_entry_that_was_found_right_has_changed(client):
+    page = service("Confirmed", published=timezone.make_aware(timezone.datetime(2026, 1, 10, 9)))
+    service("Left alone", published=timezone.make_aware(timezone.datetime(2026, 1, 10, 9)))
+    before = timezone.now()
+    mark_checked(entry=page)
+    assert names(client, modified_after=before.isoformat()) == ["Confirmed"]
+    record = client.get(f"{SERVICES}/{page.translation_key}").json()
+    said = timezone.datetime.fromisoformat(record["last_modified"])
+    assert timezone.localtime(said).isoformat()[:16] == f"{record['assured_date']}T00:00"
+    assert names(client, modified_after=(timezone.localdate() + timedelta(days=1)).isoformat()) == []
 
 
 def test_ages_find_what_concerns_them_and_what_is_for_all_ages(client):

@@ -8,9 +8,12 @@ from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.formats import date_format
 from wagtail.models import PageViewRestriction
 
 from cms import page_cache
+from cms.caring import mark_checked
 from cms.models import FruitlessSearch, Kind, Sector
 from cms.site import directory_page
 from config.soft_cache import SoftPageCache, SoftRedisCache
@@ -140,6 +143,13 @@ def test_a_renamed_term_has_its_new_name_at_once(resource, change):
     sector.name = "Prisons and custody"
     change(sector.save)
     assert "Prisons and custody" in text(resource.url)
+
+
+def test_what_its_contact_found_right_says_so_at_once(resource, change):
+    today = date_format(timezone.localdate(), "j F Y")
+    assert today not in text(resource.url)
+    change(lambda: mark_checked(entry=resource))
+    assert today in text(resource.url)
 
 
 def test_htmx_gets_its_part_and_others_the_whole(resource):
