@@ -31,7 +31,7 @@ from newsletter.bounces import verdict
 from newsletter.machines import signals_said
 from newsletter.models import RawReport
 from newsletter.relayed import READINGS
-from newsletter.reported import Recorded, Reported, record_provider_events
+from newsletter.reported import KEPT, Recorded, Reported, record_provider_events
 from newsletter.telling import tell
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ BATCH, BATCH_BYTES = 500, 4 * LARGEST  # reports read in one transaction
 # How long after it came a report is tried again, by how often it was tried; after the last it is given up.
 PAUSES = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3))
 TRIES = len(PAUSES)
+ABOUT_DELIVERY = KEPT - READINGS.keys()  # reports of these say nothing of when, where and by which program mail was read
 
 
 @dataclass(frozen=True)
@@ -124,15 +125,15 @@ def read_all(seconds: float = math.inf) -> Read:
 def _read(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
     rows = _claim(due, limit)
     found: list[Reported] = []
-    readable, failed = [], []
+    readable, failed = {}, []
     for row in rows:
         try:
-            found += events_of(row)
-            readable.append(row.pk)
+            readable[row.pk] = list(events_of(row))
+            found += readable[row.pk]
         except Exception as error:  # whatever a stranger's JSON can bring about
             failed.append((row, error))
     recorded = record_provider_events(found) if found else Recorded()
-    RawReport.objects.filter(pk__in=readable).update(processed_at=timezone.now(), problem="")
+    _done_with(readable)
     for row, trouble in failed:
         _put_off(row, trouble)
     last = rows[-1].pk if rows else 0
@@ -148,8 +149,9 @@ def _read_each(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
                 row = _locked(RawReport.objects.filter(pk=pk, processed_at=None)).first()
                 if not row:
                     continue
-                recorded = record_provider_events(events_of(row))
-                RawReport.objects.filter(pk=pk).update(processed_at=timezone.now(), problem="")
+                events = list(events_of(row))
+                recorded = record_provider_events(events)
+                _done_with({pk: events})
             total += Read(1, recorded.count)
             issues |= recorded.alarming
         except (OperationalError, InterfaceError):
@@ -176,6 +178,15 @@ def _claim(due: QuerySet[RawReport], limit: int) -> Sequence[RawReport]:
 
 def _locked(rows: QuerySet[RawReport]) -> QuerySet[RawReport]:
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def _done_with(reports: Mapping[int, Sequence[Reported]]) -> None:
+    """Say that these were read. Of those that tell of reading nothing stays but the digest: they hold the address, the
+    IP address, the program and the moment, of people as well who never agreed to that."""
+    RawReport.objects.filter(pk__in=reports).update(processed_at=timezone.now(), problem="")
+    telling = [pk for pk, events in reports.items() if any(one.event_type not in ABOUT_DELIVERY for one in events)]
+    if telling:
+        RawReport.objects.filter(pk__in=telling).update(body=b"", headers={})
 
 
 def _put_off(row: RawReport, error: Exception) -> None:

@@ -18,7 +18,7 @@ from newsletter.models import Delivery, Issue, ProviderEvent, RawReport
 from newsletter.watching import watch
 from tests import factories
 from tests.newsletter.fakes import open_mailing, send_by_hand, set_mailing
-from tests.newsletter.posting import BASIC, DELIVERY, MESSAGE_IDS, REPORTING, anymail_settings, post, proof, raw
+from tests.newsletter.posting import BASIC, DELIVERY, MESSAGE_IDS, REPORTING, anymail_settings, files, post, proof, raw
 
 FORGED = dict.fromkeys(BASIC, "Basic d2ViaG9vazpndWVzcw==")
 
@@ -177,12 +177,32 @@ def test_a_thousand_reports_leave_one_task(db, monkeypatch):
 
 
 def test_reading_twice_is_once(delivery):
-    store("mailgun", "delivered", "opened", "hard_bounce")
+    store("mailgun", "delivered", "deferred", "hard_bounce")
     assert intake.read_all().events == 3
     assert intake.read_all() == intake.Read()
     RawReport.objects.update(processed_at=None)  # as if it had been killed after recording
     assert intake.read_all().events == 0
     assert ProviderEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["in a batch", "one by one"])
+@pytest.mark.parametrize("provider", REPORTING)
+def test_who_read_where_with_what_is_gone_once_it_is_read(delivery, provider, one_by_one, monkeypatch):
+    """Real reports of opens and clicks hold all of it, whoever agreed to what."""
+    names = [path.stem for path in files(provider) if path.stem.endswith(("opened", "clicked"))]
+    store(provider, *names, "hard_bounce")
+    if one_by_one:
+        monkeypatch.setattr(intake, "_read", fail)
+    assert intake.read_all().reports == len(names) + 1
+    rows = RawReport.objects.exclude(processed_at=None).exclude(body=b"")
+    assert [bytes(row.body) for row in rows] == [bytes(raw(provider, "hard_bounce").body)]
+    assert RawReport.objects.filter(body=b"", headers={}).count() == len(names)
+    store(provider, *names)
+    assert not intake.waiting().exists(), "the same once more is not taken for news"
+
+
+def fail(*args: object) -> None:
+    raise DataError("something in the batch")
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["in-order", "reversed"])
