@@ -42,7 +42,8 @@ BATCH, BATCH_BYTES = 500, 4 * LARGEST  # reports read in one transaction
 # How long after it came a report is tried again, by how often it was tried; after the last it is given up.
 PAUSES = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3))
 TRIES = len(PAUSES)
-ABOUT_DELIVERY = KEPT - READINGS.keys()  # reports of these say nothing of when, where and by which program mail was read
+# Reports of these say nothing of when, where and by which program mail was read.
+ABOUT_DELIVERY = KEPT - READINGS.keys()
 
 
 @dataclass(frozen=True)
