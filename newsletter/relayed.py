@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from membership.models import Subscription
 from newsletter.models import Delivery, Hit
 from newsletter.numbering import links_in_mail
 from newsletter.tracking import COUNTED_FOR
@@ -58,10 +59,12 @@ def keep_relayed(reports: Sequence[Relayed]) -> set[str]:
 
 
 def _agreed(deliveries: set[int]) -> set[tuple[int, Hit.What]]:
-    """What may be kept of which delivery: its member agrees to it today, and its issue is still counted."""
+    """What may be kept of which delivery: its member agrees to it today and has not left, and its issue is still
+    counted."""
     if not deliveries:
         return set()
-    rows = Delivery.objects.filter(pk__in=deliveries).values_list(
+    reading = (Subscription.State.ACTIVE, Subscription.State.PAUSED)
+    rows = Delivery.objects.filter(pk__in=deliveries, member__subscription__state__in=reading).values_list(
         "pk",
         "member__subscription__track_opens",
         "member__subscription__track_clicks",

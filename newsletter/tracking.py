@@ -19,17 +19,18 @@ COUNTED_FOR = timedelta(days=88)
 MOST_LINKS = 32767  # of an issue: what the column holds
 MACHINES = Signal.HEAD | Signal.ROBOT | Signal.PREFETCH  # what is not counted where nothing is judged
 NONE = Signs()
+AGREEING = "('active', 'paused')"  # whoever has left agrees to nothing any more, on mail they already have either
 
 # A link by token and number, and whether its click counts. Django takes longer over writing this than it runs.
-FOUND = """
+FOUND = f"""
     SELECT d.id AS delivery, l.id AS link, l.url,
-        (s.track_clicks AND coalesce(m.started_at, m.frozen_at) > {0}) AS agreed
+        (s.track_clicks AND s.state IN {AGREEING} AND coalesce(m.started_at, m.frozen_at) > {{0}}) AS agreed
     FROM newsletter_delivery d
     JOIN newsletter_link l ON l.issue_id = d.issue_id AND l.number = %s
     JOIN newsletter_mailing m ON m.issue_id = d.issue_id
     LEFT JOIN membership_subscription s ON s.member_id = d.member_id
     WHERE d.token_hash = %s
-"""
+"""  # noqa: S608  our own constants only
 # On PostgreSQL what is counted is kept by the same statement, and does not wait for the disk: a power cut may take back
 # what was counted in the second before it.
 RELAXED = "relaxed AS (SELECT set_config('synchronous_commit', 'off', true))"
@@ -44,14 +45,15 @@ FOLLOW = f"""
     SELECT url FROM found
 """  # noqa: S608  our own constants only
 # An open, or a look at the page to leave: nothing is asked back.
-NOTED = """
+NOTED = f"""
     INSERT INTO newsletter_hit (delivery_id, what, at, signals, network, verdict, reason)
-    SELECT d.id, {what}, {time}, {small}, {number}, '', ''
+    SELECT d.id, {{what}}, {{time}}, {{small}}, {{number}}, '', ''
     FROM newsletter_delivery d
     JOIN newsletter_mailing m ON m.issue_id = d.issue_id
-    JOIN membership_subscription s ON s.member_id = d.member_id{relaxed}
-    WHERE d.token_hash = %s AND s.{switch} AND coalesce(m.started_at, m.frozen_at) > {time}
-"""
+    JOIN membership_subscription s ON s.member_id = d.member_id{{relaxed}}
+    WHERE d.token_hash = %s AND s.{{switch}} AND s.state IN {AGREEING}
+        AND coalesce(m.started_at, m.frozen_at) > {{time}}
+"""  # noqa: S608  our own constants only
 # The same address for everybody: a link by the name of its issue, and whether its click counts.
 SHARED = """
     SELECT l.id AS link, l.url, (coalesce(m.started_at, m.frozen_at) > {0}) AS counted

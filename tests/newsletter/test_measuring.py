@@ -115,6 +115,21 @@ class TestConsent:
         self.visit(client, tokens["refuses"])
         assert [what for what, _ in hits()] == ["click", "open"]
 
+    def test_leaving_stops_recording_on_mail_already_sent(self, client, tokens, people):
+        client.post(f"/e-news/u/{tokens['agrees']}/")
+        self.visit(client, tokens["agrees"])
+        client.get(f"/e-news/u/{tokens['agrees']}/")
+        assert hits() == []
+        people["agrees"].refresh_from_db()
+        services.undo_leaving(subscription=people["agrees"])
+        self.visit(client, tokens["agrees"])
+        assert [what for what, _ in hits()] == ["click", "open"], "with it, what they agreed to is back"
+
+    def test_a_pause_ends_no_consent(self, client, tokens, people):
+        services.pause(subscription=people["agrees"])
+        self.visit(client, tokens["agrees"])
+        assert [what for what, _ in hits()] == ["click", "open"]
+
     def test_withdrawn_consent_stops_recording_on_mail_already_sent(self, client, tokens, people):
         self.visit(client, tokens["agrees"])
         choose(people["agrees"])

@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 from wagtail.log_actions import log
 
+from membership import services
+from membership.models import ConsentRecord
 from newsletter import intake
 from newsletter.machines import signals_said
 from newsletter.models import Delivery, Hit, Link, Mailing, ProviderEvent, Rollup
@@ -120,6 +122,13 @@ def test_withdrawn_consent_stops_them(deliveries):
     both = deliveries["both"]
     both.member.subscription.track_opens = both.member.subscription.track_clicks = False
     both.member.subscription.save()
+    record_provider_events(report(both, kind) for kind in ("opened", "clicked"))
+    assert hits() == []
+
+
+def test_whoever_has_left_agrees_to_nothing_any_more(deliveries):
+    both = deliveries["both"]
+    services.unsubscribe(subscription=both.member.subscription, channel=ConsentRecord.Channel.ONE_CLICK)
     record_provider_events(report(both, kind) for kind in ("opened", "clicked"))
     assert hits() == []
 
