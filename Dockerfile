@@ -1,6 +1,8 @@
 # One image for site, worker and scheduler; docker-compose.yml says which of them a container runs.
 # It runs as a user without rights, needs to write to /data and /tmp only, and holds no secret.
-FROM python:3.11-slim AS build
+# Debian by name: its release brings PostgreSQL's client programs, of the same major version as the server in
+# docker-compose.yml (tests/project/test_containers.py). Minor versions float, so that a rebuild brings their fixes.
+FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY requirements.lock .
@@ -15,7 +17,7 @@ COPY templates templates
 RUN VAR_DIR=/tmp/build STATIC_ROOT=/app/collected DJANGO_SETTINGS_MODULE=config.settings.build \
     /venv/bin/python manage.py collectstatic --noinput --verbosity 0
 
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
 # pg_dump and pg_restore, for `backup` and `restore`.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/* \
     && useradd --no-create-home --uid 10001 ihop && install -d -o ihop -m 0750 /data

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -14,10 +14,12 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
-from newsletter.backups.archive import BackupError
+from newsletter.backups.archive import BackupError, copy
 
 SCRATCH = "ihop_verify_"
 PLAIN = ("--no-owner", "--no-privileges", "--no-comments")  # whoever restores need not be who made it
+NEWER = b"SET transaction_timeout"  # written by pg_restore 17 and later, whatever the server
+END_OF_HEAD = b"SELECT pg_catalog.set_config('search_path'"
 # Everything of ours goes, and what belongs to extensions stays. In the transaction that brings the new.
 CLEAR = """
 BEGIN;
@@ -69,7 +71,7 @@ def try_out(dump: Path) -> dict[str, int]:
             ) from error
         try:
             with _session(name):  # held, so that nobody's sweep takes it for one that was left behind
-                _run("pg_restore", *PLAIN, "--exit-on-error", str(dump), database=name)
+                _restore(dump, database=name)
             with _session(name) as scratch:
                 return _counts(scratch)
         finally:
@@ -84,7 +86,18 @@ def put_back(dump: Path, disarmed: dict[str, Any]) -> None:
     with _session() as raw:
         last = f"\nDELETE FROM public.cms_disarmed;\n{row.as_string(raw)}COMMIT;\n"
     connection.close()
-    arguments, environment = _target("psql")
+    try:
+        _restore(dump, before=CLEAR, after=last)
+    except BackupError as error:
+        raise BackupError(f"The database was left as it was: {error}") from error
+
+
+def _restore(dump: Path, *, database: str = "", before: str = "", after: str = "") -> None:
+    """Let `psql` run what `pg_restore` writes, between other statements; it stops at the first error.
+
+    Not `pg_restore` itself: from 17 on it asks for a parameter that an older server does not know. Raises BackupError.
+    """
+    arguments, environment = _target("psql", database)
     command = [_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-", *arguments]
     with subprocess.Popen(  # noqa: S603  our own arguments
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -92,27 +105,46 @@ def put_back(dump: Path, disarmed: dict[str, Any]) -> None:
         assert psql.stdin
         assert psql.stderr
         try:
-            _feed(psql.stdin, dump, last)
+            psql.stdin.write(before.encode())
+            _feed(psql.stdin, dump)
+            psql.stdin.write(after.encode())
+            psql.stdin.close()
         except BrokenPipeError:
-            pass  # psql has stopped at an error, and says which
+            _abandon(psql.stdin)  # psql has stopped at an error, and says which
         except BaseException:
             psql.kill()
+            _abandon(psql.stdin)
             raise
         trouble = psql.stderr.read().decode(errors="replace")
     if psql.returncode:
-        raise BackupError(f"The database was left as it was: {_said(trouble)}")
+        raise BackupError(_said(trouble))
 
 
-def _feed(stdin: IO[bytes], dump: Path, last: str) -> None:
-    stdin.write(CLEAR.encode())
-    stdin.flush()
+def _abandon(stdin: IO[bytes]) -> None:
+    """Close it, whatever had not been written yet."""
+    with suppress(BrokenPipeError):
+        stdin.close()
+
+
+def _feed(stdin: IO[bytes], dump: Path) -> None:
+    """Write a dump as SQL, without the parameter that only newer servers know."""
     command = [_program("pg_restore"), *PLAIN, "--file=-", str(dump)]
-    done = subprocess.run(command, stdout=stdin, stderr=subprocess.PIPE, check=False)  # noqa: S603  our own arguments
-    if done.returncode and b"Broken pipe" not in done.stderr:
-        raise BackupError(f"The database was left as it was: {_said(done.stderr.decode(errors='replace'))}")
-    if not done.returncode:
-        stdin.write(last.encode())
-    stdin.close()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as source:  # noqa: S603  our own
+        assert source.stdout
+        assert source.stderr
+        try:
+            for line in source.stdout:  # the head, which ends here; what follows is data
+                if not line.startswith(NEWER):
+                    stdin.write(line)
+                if line.startswith(END_OF_HEAD):
+                    break
+            copy(source.stdout, stdin)
+        except BaseException:
+            source.kill()
+            raise
+        trouble = source.stderr.read().decode(errors="replace")
+    if source.returncode:
+        raise BackupError(_said(trouble))
 
 
 def _counts(raw: Any) -> dict[str, int]:
@@ -155,8 +187,8 @@ def _target(program: str, database: str = "") -> tuple[list[str], dict[str, str]
     return [*rest, "--dbname", name], {**os.environ, **(extra or {})}
 
 
-def _run(program: str, *arguments: str, database: str = "") -> None:
-    target, environment = _target(program, database)
+def _run(program: str, *arguments: str) -> None:
+    target, environment = _target(program)
     done = subprocess.run(  # noqa: S603  our own arguments
         [_program(program), *target, *arguments], env=environment, capture_output=True, text=True, check=False
     )

@@ -43,6 +43,22 @@ def test_image_runs_as_nobody_special_and_is_looked_after():
     assert "--require-hashes" in dockerfile
 
 
+def test_programs_that_back_up_are_of_the_server_s_version(services):
+    """pg_dump refuses a newer server, and what a newer pg_restore writes an older server refuses."""
+    clients = {"bookworm": "15", "trixie": "17"}  # by Debian's release
+    bases = re.findall(r"^FROM python:[\d.]+-slim-(\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(bases) == 2, "both stages name the release: without one it changes by itself"
+    assert len(set(bases)) == 1
+    server = re.fullmatch(r"postgres:(\d+)-\w+", services["postgres"]["image"])[1]
+    assert clients[bases[0]] == server
+
+
+def test_images_of_others_have_a_version(services):
+    images = [service["image"] for service in services.values() if "image" in service]
+    assert images
+    assert all(re.fullmatch(r"[a-z/]+:v?\d+[\w.-]*", image) for image in images), images
+
+
 def test_nothing_is_published_to_the_network(services):
     """A proxy in front speaks HTTPS; ports are for this machine alone."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
