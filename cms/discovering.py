@@ -34,11 +34,12 @@ def pages() -> list[Place]:
     """The pages around the directory, and the forms."""
     found = Page.objects.live().filter(content_type__in=ContentType.objects.get_for_models(*PAGES).values())
     home = HomePage.objects.first()
-    if home:
-        found = found | Page.objects.live().filter(url_path=home.url_path.rstrip("/") + E_NEWS)
+    e_news = Page.objects.live().filter(url_path=home.url_path.rstrip("/") + E_NEWS) if home else Page.objects.none()
     for path in closed_paths():
-        found = found.exclude(path__startswith=path)
+        found, e_news = found.exclude(path__startswith=path), e_news.exclude(path__startswith=path)
     places = [Place(page_address(page), page.last_published_at) for page in found.order_by("path")[:PER_FILE]]
+    # Which issues have been sent, only the room above knows: its page says so, as Wagtail's pages do.
+    places += [Place(**one) for page in e_news.specific() for one in page.get_sitemap_urls()]
     return places + [Place(settings.SITE_URL + path) for name in FORMS if (path := form_path(name))]
 
 

@@ -21,8 +21,8 @@ class EntryQuerySet(PageQuerySet):
         return self.prefetch_related("sectors", "regions")
 
     def upcoming(self, today: date) -> "EntryQuerySet":
-        """Events from `today` on, the next one first."""
-        return self.live().filter(kind="event", key_date__gte=today).order_by("key_date", "title")
+        """Events that are not over on `today`, the next one first: one of several days counts until its last."""
+        return self.live().filter(kind="event", expires_on__gte=today).order_by("key_date", "title")
 
 
 EntryManager = PageManager.from_queryset(EntryQuerySet)

@@ -1,6 +1,5 @@
 """The form at `/submit/`, its confirmation and its thanks."""
 
-from allauth.core.ratelimit import respond_429
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -22,6 +21,10 @@ OFFERS = [
     ("event", "An event", "A conference, seminar, training day or family day still to come."),
     ("case-study", "A case study of good practice", "What you tried and what changed. Only members read it."),
 ]
+TOO_MANY = (
+    "You have offered us several things in a short while. What you wrote is still below: wait a few minutes, "
+    "then send it."
+)
 TITLES = {kind: title[0].lower() + title[1:] for kind, title, _ in OFFERS}
 not_kept = cache_control(private=True, no_store=True)  # no `Expires`, so that two answers are the same to the byte
 
@@ -38,16 +41,19 @@ def offer(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in FORMS:
         raise Http404
     form = FORMS[kind](request.POST if request.method == "POST" else None)
+    status = 200
     if form.is_valid():
         if form.by_a_program():
             return render(request, "cms/submit/sent.html")
-        if not limits.allow(request, "submit", form.cleaned_data["email"]):
-            response: HttpResponse = respond_429(request)
-            return response
-        _submit(form)
-        return render(request, "cms/submit/sent.html")
+        if limits.allow(request, "submit", form.cleaned_data["email"]):
+            _submit(form)
+            return render(request, "cms/submit/sent.html")
+        form.add_error(None, TOO_MANY)  # on the form itself: nothing that was typed is lost
+        status = 429
+    elif form.errors:
+        status = 400
     context = {"form": form, "kind": kind, "offered": TITLES[kind]}
-    return render(request, "cms/submit/form.html", context, status=400 if form.errors else 200)
+    return render(request, "cms/submit/form.html", context, status=status)
 
 
 def _submit(form: SubmissionForm) -> None:

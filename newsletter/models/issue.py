@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Protocol
 
+from django.conf import settings
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from wagtail.admin.panels import FieldPanel, InlinePanel, MultiFieldPanel, Panel
@@ -17,6 +18,7 @@ from newsletter.models.mailing import Mailing
 from newsletter.models.permissions import IssuePermissions
 from newsletter.periods import Period, validate_name
 
+ISSUES_IN_SITEMAP = 1000  # eighty years of months
 INTRODUCTION_FEATURES = ["h3", "bold", "italic", "ol", "ul", "link"]
 
 
@@ -35,6 +37,16 @@ class ENewsPage(Page):
         context: dict[str, Any] = super().get_context(request, *args, **kwargs)
         context["issues"] = Issue.objects.sent().order_by("-period")
         return context
+
+    def get_sitemap_urls(self, request: HttpRequest | None = None) -> list[dict[str, Any]]:
+        """The archive and the issues in it that everybody may open, the newest first."""
+        address = f"{settings.SITE_URL}/e-news/"
+        issues = Issue.objects.sent().live().public().order_by("-period")[:ISSUES_IN_SITEMAP]
+        sent = issues.values_list("period", "mailing__finished_at")
+        return [
+            {"location": address, "lastmod": self.last_published_at},
+            *({"location": f"{address}{period}/", "lastmod": moment} for period, moment in sent),
+        ]
 
 
 class IssueQuerySet(PageQuerySet):

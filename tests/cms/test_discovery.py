@@ -19,7 +19,9 @@ from wagtail.models import Collection, CollectionViewRestriction, PageViewRestri
 from cms import discovering
 from cms.models import CaseStudy, DirectoryPage, HomePage, Kind, StandardPage
 from cms.site import home_page
-from tests.factories import KINDS, entry, issue
+from newsletter.models import Issue
+from tests.cms.privacy import put_away
+from tests.factories import KINDS, entry, issue, sent
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +74,14 @@ def test_the_sitemap_leads_to_every_open_page(client):
     assert listed == [f"{SITE}/directory/{page.slug}/" for page in entries]
     for address in (*pages, *listed):
         assert client.get(address.removeprefix(SITE)).status_code in (200, 302)
+
+
+def test_issues_that_were_sent_are_in_the_sitemap_unless_they_are_private(client):
+    for period in ("2026-08", "2026-09"):
+        sent(issue(period, live=True))
+    put_away(Issue.objects.get(period="2026-08"))
+    found = [one for one in locations(client, "/sitemap-pages.xml") if "/e-news/" in one]
+    assert found == [f"{SITE}/e-news/", f"{SITE}/e-news/2026-09/"]
 
 
 def test_issues_that_nobody_was_sent_are_not_in_the_sitemap(client):

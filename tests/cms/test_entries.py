@@ -239,11 +239,13 @@ def test_current_leaves_out_what_is_past_closed_or_overdue():
     assert set(Entry.objects.current(today).values_list("pk", flat=True)) == set(kept)
 
 
-def test_upcoming_gives_live_events_from_today_on_the_next_one_first():
+def test_upcoming_gives_live_events_that_are_not_over_the_next_one_first():
     today = date(2027, 2, 10)
     later = entry(Kind.EVENT, starts_at=utc(2027, 3, 1, 9))
     first = entry(Kind.EVENT, starts_at=utc(2027, 2, 10, 9))
+    under_way = entry(Kind.EVENT, starts_at=utc(2027, 2, 9, 9), ends_at=utc(2027, 2, 11, 17))
+    entry(Kind.EVENT, starts_at=utc(2027, 2, 7, 9), ends_at=utc(2027, 2, 9, 17))
     entry(Kind.EVENT, starts_at=utc(2027, 2, 9, 9))
     entry(Kind.EVENT, starts_at=utc(2027, 2, 11, 9), live=False)
     entry(Kind.FUNDING, deadline=date(2027, 2, 20))
-    assert [page.pk for page in Entry.objects.upcoming(today)] == [first.pk, later.pk]
+    assert [page.pk for page in Entry.objects.upcoming(today)] == [under_way.pk, first.pk, later.pk]

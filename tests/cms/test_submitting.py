@@ -240,9 +240,13 @@ def test_an_address_gets_three_mails_a_day_until_it_answers(db, django_capture_o
 
 
 def test_too_many_from_one_address_must_wait(visitor):
-    answers = [offer(visitor, title=f"Offer {number}").status_code for number in range(6)]
-    assert answers[:3] == [200] * 3
-    assert answers[-1] == 429
+    answers = [offer(visitor, title=f"Offer {number}") for number in range(6)]
+    assert [answer.status_code for answer in answers[:3]] == [200] * 3
+    refused = answers[-1]
+    assert refused.status_code == 429
+    assert refused.context["form"]["title"].value() == "Offer 5"
+    assert 'value="Offer 5"' in refused.content.decode(), "nobody types it again"
+    assert "wait a few minutes" in refused.content.decode()
 
 
 def test_answer_is_the_same_for_members_strangers_and_the_suppressed(visitor):

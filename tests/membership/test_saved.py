@@ -1,5 +1,7 @@
 """Saved entries and searches: kept by their member alone, bounded, and working without JavaScript."""
 
+import re
+
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
@@ -118,7 +120,9 @@ class TestSearches:
         one = subscription()
         browser = log_in(one)
         page = "/directory/?q=visits&region=london"
-        assert "Save this search" in browser.get(page).content.decode()
+        form = browser.get(page).content.decode()
+        assert "Save this search" in form
+        assert not re.search(r'name="in_news"[^>]*checked', form), "more mail is the member's own choice"
         data = {"search": "q=visits&region=london", "in_news": "on"}
         response = browser.post("/account/searches/", data)
         assert response["Location"] == page
