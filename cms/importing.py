@@ -15,6 +15,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from cms.models import Service
 from cms.models.entry import REVIEW_AFTER
@@ -61,7 +62,7 @@ def import_services(
 ) -> Report:
     """Import a file and return what became of its rows. New services are drafts unless `publish`.
 
-    Each row is a transaction of its own. `dry_run` finds out the same and writes nothing. Raises `FileError` when the
+    Each row is a transaction of its own. `dry_run` does the same and takes each row back. Raises `FileError` when the
     file cannot be read any further; the rows before that are done.
     """
     vocabulary, report = Vocabulary(), Report()
@@ -110,8 +111,7 @@ def _take(listing: Listing, known: _Known, vocabulary: Vocabulary, *, publish: b
     if service is None:
         if listing.identifier.lower() in known.own:
             raise RowError(OWN)
-        if not dry_run:
-            _write(lambda: _create(listing, vocabulary, publish=publish))
+        _write(lambda: _create(listing, vocabulary, publish=publish), keep=not dry_run)
         return Outcome.NEW
     if service.live and service.has_unpublished_changes:
         if _differs(listing, service):
@@ -120,18 +120,33 @@ def _take(listing: Listing, known: _Known, vocabulary: Vocabulary, *, publish: b
     current = service if service.live else service.get_latest_revision_as_object()
     if not _differs(listing, current):
         return Outcome.UNCHANGED
-    if not dry_run:
-        _write(lambda: _update(listing, service, vocabulary))
+    _write(lambda: _update(listing, service, vocabulary), keep=not dry_run)
     return Outcome.CHANGED
 
 
-def _write(act: Callable[[], None]) -> None:
-    """Do it altogether or not at all."""
+def _write(act: Callable[[], None], *, keep: bool) -> None:
+    """Do it altogether or not at all; unless `keep`, take it back, which is how a dry run knows what would happen.
+
+    Nothing else comes of what is taken back: what a service's signals do is in the database, or waits for the commit.
+    """
     try:
         with transaction.atomic():
             act()
+            if not keep:
+                transaction.set_rollback(True)
     except ValidationError as error:
-        raise RowError(" ".join(error.messages)) from error
+        raise RowError(_reason(error)) from error
+
+
+def _reason(error: ValidationError) -> str:
+    """“E-mail: Ensure this value has at most 254 characters.”: what is wrong, under the name of its field."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    labels = {one.name: str(one.verbose_name) for one in Service._meta.concrete_fields}
+    return " ".join(
+        f"{capfirst(labels[name])}: {' '.join(sentences)}" if name in labels else " ".join(sentences)
+        for name, sentences in error.message_dict.items()
+    )
 
 
 def _create(listing: Listing, vocabulary: Vocabulary, *, publish: bool) -> None:

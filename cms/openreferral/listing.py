@@ -32,7 +32,7 @@ LINES = {
 }
 CHOICES = {"reader": dict(READERS), "evidence": dict(EVIDENCE)}
 AREA_UNKNOWN = "Not stated"
-MAX_TITLE, MAX_SUMMARY, MAX_ID, MAX_LINK = 200, 300, 200, 200
+MAX_TITLE, MAX_SUMMARY, MAX_ID, MAX_LINK, MAX_EMAIL = 200, 300, 200, 200, 254
 MAX_TEXT = 20_000  # characters of a description, above which nobody reads it and a page suffers
 NO_LONGER = {"inactive", "defunct", "temporarily closed"}
 
@@ -144,6 +144,8 @@ def _begin(identifier: Any, name: Any) -> Listing:
         raise RowError(f"It has no id of 1 to {MAX_ID} characters, by which we could know it again.")
     if not title or len(title) > MAX_TITLE:
         raise RowError(f"It has no name of 1 to {MAX_TITLE} characters.")
+    if not any(character.isalnum() for character in title):
+        raise RowError("Its name holds no letter or digit, of which its address could be made.")
     return Listing(key, {"title": title})
 
 
@@ -249,6 +251,8 @@ def _email(value: Any) -> str:
             validate_email(address)
         except ValidationError:
             raise RowError("Its e-mail address is not one.") from None
+    if len(address) > MAX_EMAIL:
+        raise RowError(f"Its e-mail address is longer than {MAX_EMAIL} characters.")
     return address
 
 

@@ -5,12 +5,15 @@ from datetime import date, timedelta
 from io import StringIO
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from wagtail.models import Page, PageLogEntry, Revision
 
 from cms.models import AgeGroup, Kind, Service, Topic
+from cms.models.search import SearchFacets, SearchText
 from cms.openreferral import rows
 from tests.factories import entry
 
@@ -370,12 +373,19 @@ def test_rows_before_a_broken_place_are_done(write, monkeypatch):
     assert Service.objects.count() == 1
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(write):
+def everything():
+    """What an import could write to: pages, their versions, the log and the search's index."""
+    tables = (Service, Page, Revision, PageLogEntry, SearchText, SearchFacets)
+    return [list(model.objects.order_by("pk").values()) for model in tables]
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(write, django_capture_on_commit_callbacks):
     run(write([FULL]), "--publish")
     path = write([FULL | {"fees": "£5"}, FULL | {"id": "b"}, FULL | {"id": "c", "url": "ftp://x"}])
-    with CaptureQueriesContext(connection) as queries:
-        planned = run(path, "--dry-run")
-    assert not [one for one in queries if one["sql"].split()[0] not in ("SELECT", "PRAGMA")]
+    before = everything()
+    with django_capture_on_commit_callbacks() as afterwards:
+        planned = run(path, "--dry-run", "--publish")
+    assert (everything(), afterwards) == (before, [])
     assert planned.pop("dry_run")
     done = run(path)
     assert not done.pop("dry_run")
@@ -383,9 +393,29 @@ def test_a_dry_run_says_the_same_and_writes_nothing(write):
     assert counts(done) == {"new": 1, "changed": 1, "rejected": 1}
 
 
-def test_a_row_that_fails_on_the_way_leaves_nothing_behind(write, monkeypatch):
-    from django.core.exceptions import ValidationError
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--publish", "--dry-run")])
+def test_a_dry_run_finds_what_only_writing_finds_and_names_the_field(write, monkeypatch, options):
+    def refuse(self):
+        raise ValidationError({"phone": "This is a fax machine."})
 
+    monkeypatch.setattr(Service, "clean", refuse)
+    answer = run(write([FULL]), *options)
+    assert counts(answer) == {"rejected": 1}
+    assert answer["problems"] == [{"row": 1, "problem": "Phone: This is a fax machine."}]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [({"name": "???"}, "letter or digit"), ({"email": f"{'x' * 60}@{'y' * 60}.{'z.' * 68}example.org"}, "254")],
+)
+def test_what_our_fields_cannot_hold_is_said_before_anything_is_written(write, options, fields, problem):
+    answer = run(write([FULL | fields]), *options)
+    assert counts(answer) == {"rejected": 1}
+    assert problem in answer["problems"][0]["problem"]
+
+
+def test_a_row_that_fails_on_the_way_leaves_nothing_behind(write, monkeypatch):
     def fail(self, *args, **kwargs):
         raise ValidationError("Cannot be kept.")
 
