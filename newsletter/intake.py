@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -22,7 +22,7 @@ from anymail.urls import urlpatterns as anymail_patterns
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 LARGEST = 1024 * 1024  # bytes of one report
 NEEDED = ("content-type", "svix-id")  # headers that Anymail's readers look at; never the one with the secret
 BATCH, BATCH_BYTES = 500, 4 * LARGEST  # reports read in one transaction
-# How long after it came a report is tried again, by how often it was tried; after the last it is given up.
+# How long after it came a report is tried again, by how often it was tried; after the last it is given up. What came
+# too early waits likewise, and is not given up.
 PAUSES = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3))
 TRIES = len(PAUSES)
 # Reports of these say nothing of when, where and by which program mail was read.
@@ -134,11 +135,11 @@ def _read(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
         except Exception as error:  # whatever a stranger's JSON can bring about
             failed.append((row, error))
     recorded = record_provider_events(found) if found else Recorded()
-    _done_with(readable)
+    done = _done_with(readable, recorded)
     for row, trouble in failed:
         _put_off(row, trouble)
     last = rows[-1].pk if rows else 0
-    return Read(len(readable), recorded.count, len(failed), last), recorded
+    return Read(done, recorded.count, len(failed), last), recorded
 
 
 def _read_each(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
@@ -152,8 +153,8 @@ def _read_each(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
                     continue
                 events = list(events_of(row))
                 recorded = record_provider_events(events)
-                _done_with({pk: events})
-            total += Read(1, recorded.count)
+                done = _done_with({pk: events}, recorded)
+            total += Read(done, recorded.count)
             issues |= recorded.alarming
         except (OperationalError, InterfaceError):
             raise
@@ -181,13 +182,21 @@ def _locked(rows: QuerySet[RawReport]) -> QuerySet[RawReport]:
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
 
 
-def _done_with(reports: Mapping[int, Sequence[Reported]]) -> None:
-    """Say that these were read. Of those that tell of reading nothing stays but the digest: they hold the address, the
-    IP address, the program and the moment, of people as well who never agreed to that."""
-    RawReport.objects.filter(pk__in=reports).update(processed_at=timezone.now(), problem="")
-    telling = [pk for pk, events in reports.items() if any(one.event_type not in ABOUT_DELIVERY for one in events)]
+def _done_with(reports: Mapping[int, Sequence[Reported]], recorded: Recorded) -> int:
+    """Say that these were read, but for those with something in them that came too early. Returns how many were.
+
+    Of those that tell of reading nothing stays but the digest: they hold the address, the IP address, the program and
+    the moment, of people as well who never agreed to that.
+    """
+    early = {pk for pk, events in reports.items() if any(one.natural_key in recorded.early for one in events)}
+    if early:
+        RawReport.objects.filter(pk__in=early).update(attempts=F("attempts") + 1)
+    done = reports.keys() - early
+    RawReport.objects.filter(pk__in=done).update(processed_at=timezone.now(), problem="")
+    telling = [pk for pk in done if any(one.event_type not in ABOUT_DELIVERY for one in reports[pk])]
     if telling:
         RawReport.objects.filter(pk__in=telling).update(body=b"", headers={})
+    return len(done)
 
 
 def _put_off(row: RawReport, error: Exception) -> None:
@@ -225,7 +234,7 @@ def events_of(row: RawReport) -> Iterator[Reported]:
     reader.setup(request)
     for event in list(reader.parse_events(request)):
         if isinstance(event, AnymailTrackingEvent):
-            yield _reported(event, reader.esp_name)
+            yield _reported(event, reader.esp_name, row.received_at)
 
 
 def _request(row: RawReport) -> WSGIRequest:
@@ -242,7 +251,7 @@ def _request(row: RawReport) -> WSGIRequest:
     return WSGIRequest(environ)
 
 
-def _reported(event: AnymailTrackingEvent, provider: str) -> Reported:
+def _reported(event: AnymailTrackingEvent, provider: str, came_at: datetime) -> Reported:
     metadata = event.metadata
     kind = _kind(event, provider)
     return Reported(
@@ -255,6 +264,7 @@ def _reported(event: AnymailTrackingEvent, provider: str) -> Reported:
         happened_at=event.timestamp,
         reject_reason=event.reject_reason,
         verdict=verdict(provider, kind, event.esp_event),
+        came_at=came_at,
         **_reading(event, kind, provider),
     )
 

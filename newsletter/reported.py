@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,10 @@ LEAVING = {"complained", "unsubscribed"}
 # What is kept. Whatever else Anymail may say (it has “unknown” for what it cannot name) could be an open or a click.
 KEPT = PROOF_OF_SENDING | PROOF_OF_REFUSAL | {"autoresponded", "subscribed"}
 
+# A provider can be faster than our own record of its message id, which comes with the answer, within a lease. For so
+# long a report that only a message id could tie to a delivery may come too early.
+EARLY = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:
@@ -62,6 +66,7 @@ class Reported:
     verdict: str = ""
     url: str = ""  # of a click: where the link leads
     signals: int = 0  # of an open or click: the sum of `Hit.Signal`
+    came_at: datetime | None = None  # when it was posted to us; none where it cannot have come too early
 
     @cached_property
     def natural_key(self) -> str:
@@ -90,13 +95,20 @@ class Reported:
         except ValueError:
             return ""
 
+    def may_be_early(self, now: datetime) -> bool:
+        """Whether the delivery that this is about may yet become known."""
+        came_just_now = self.came_at is not None and self.came_at > now - EARLY
+        return came_just_now and self.delivery is None and bool(self.message)
+
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was new: how many reports, and the issues of which some may raise an alarm (`alarming.py`)."""
+    """What was new: how many reports, and the issues of which some may raise an alarm (`alarming.py`). And which
+    reports, by natural key, were left alone because they may have come too early."""
 
     count: int = 0
     alarming: frozenset[int] = frozenset()
+    early: frozenset[str] = frozenset()
 
 
 @transaction.atomic
@@ -104,7 +116,8 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     """Keep many reports, each once, and do what they ask for. All of it or nothing, in a fixed number of statements
     besides those for whoever is suppressed or leaves.
 
-    Reports may come early, late, reversed or many times over. Of two processes that are given the same report at the
+    Reports may come early, late, reversed or many times over. Those that lead nowhere yet, but may in a moment, are
+    left alone: whoever calls brings them again. Of two processes that are given the same report at the
     same moment both may act on it, which comes to the same.
     """
     by_key = {one.natural_key: one for one in reports if one.event_type in KEPT}
@@ -114,6 +127,10 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
         return Recorded()
     rows = _deliveries(fresh)
     now = timezone.now()
+    early = frozenset(one.natural_key for one in fresh if one.natural_key not in rows and one.may_be_early(now))
+    fresh = [one for one in fresh if one.natural_key not in early]
+    if not fresh:
+        return Recorded(early=early)
     matched = [(one, rows[one.natural_key]) for one in fresh if one.natural_key in rows]
     if len(matched) < len(fresh):
         logger.info("%s provider events belong to no delivery of ours", len(fresh) - len(matched))
@@ -128,7 +145,7 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     _act(matched)
     alarming = frozenset(row.issue for one, row in matched if one.event_type == "complained" or one.verdict)
     mark_stale(row.issue for _, row in matched)
-    return Recorded(len(fresh) - repeated, alarming)
+    return Recorded(len(fresh) - repeated, alarming, early)
 
 
 def settle_reported(issue: int) -> int:

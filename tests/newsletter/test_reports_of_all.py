@@ -1,11 +1,14 @@
-"""Whichever provider reports: fifty-fold, reversed, of unknown deliveries, huge."""
+"""Whichever provider reports: fifty-fold, reversed, early, of unknown deliveries, huge."""
+
+import uuid
 
 import pytest
 from django.core.cache import cache
+from django.db.models import F
 
 from membership.models import Subscription, Suppression
-from newsletter import intake
-from newsletter.models import Delivery, ProviderEvent, RawReport
+from newsletter import intake, ledger
+from newsletter.models import Delivery, Hit, ProviderEvent, RawReport
 from tests import factories
 from tests.newsletter.fakes import open_mailing, send_by_hand
 from tests.newsletter.posting import BASIC, DELIVERY, MESSAGE_IDS, REPORTING, anymail_settings, files, post, raw
@@ -58,10 +61,40 @@ def test_all_it_can_report_in_any_order_comes_to_the_same(delivery, provider, or
     assert Delivery.objects.get().state in {"sent", "failed"}
 
 
+def pass_time(pause: int) -> None:
+    """As if everything had come so long ago."""
+    RawReport.objects.update(received_at=F("received_at") - intake.PAUSES[pause])
+
+
+@pytest.mark.parametrize("pause", [1, 2], ids=["a minute later", "five minutes later"])
+@pytest.mark.parametrize("name", ["hard_bounce", "opened"])
+def test_faster_than_our_own_record_of_the_hand_over(db, provider, name, pause):
+    """Until the worker writes down the provider's message id, only metadata leads to the delivery."""
+    issue, attempt = open_mailing([factories.subscription("ada@example.org", track_opens=True)]), uuid.uuid4()
+    Delivery.objects.update(id=DELIVERY)
+    claimed = ledger.claim(issue=issue.pk, attempt=attempt, limit=9)
+    ledger.mark_sending(issue=issue.pk, attempt=attempt, rows=claimed)
+    store([raw(provider, name)])
+    for _ in range(3):
+        assert intake.read_all().failed == 0
+    assert ProviderEvent.objects.count() == (provider not in MESSAGE_IDS)
+    message_id = MESSAGE_IDS.get(provider, "another")
+    ledger.finish(attempt=attempt, state=Delivery.State.SENT, rows=[(DELIVERY, message_id)])
+    pass_time(pause)
+    intake.read_all()
+    assert ProviderEvent.objects.get().delivery_id == DELIVERY
+    assert RawReport.objects.get().processed_at
+    assert Suppression.objects.exists() == (name == "hard_bounce")
+    assert Hit.objects.exists() == (name == "opened")
+
+
 def test_of_a_delivery_we_do_not_know_it_harms_nobody(delivery, provider):
     Delivery.objects.update(id=DELIVERY + 1, message_id="another")
     store([raw(provider, path.stem) for path in files(provider)])
-    assert intake.read_all().failed == 0
+    for _ in intake.PAUSES[:3]:
+        assert intake.read_all().failed == 0
+        pass_time(2)
+    assert not RawReport.objects.filter(processed_at=None).exists(), "nothing waits for ever"
     assert set(ProviderEvent.objects.values_list("delivery", flat=True)) == {None}
     assert not Suppression.objects.exists()
     assert Subscription.objects.get().state == "active"

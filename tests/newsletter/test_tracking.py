@@ -14,6 +14,7 @@ from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import intake, ledger
 from newsletter.models import Delivery, Issue, ProviderEvent, RawReport
 from newsletter.recovery import recover, recover_issue
+from newsletter.reported import EARLY
 from tests import factories
 from tests.newsletter.fakes import erase, expire_leases, open_mailing, send_by_hand
 
@@ -108,6 +109,8 @@ class TestRecording:
     )
     def test_unknown_ids_are_kept_without_a_delivery(self, delivery, metadata):
         assert report(payload("SpamComplaint", Metadata=metadata)) == 200
+        RawReport.objects.update(received_at=timezone.now() - EARLY)
+        intake.read_all()
         assert ProviderEvent.objects.get().delivery is None
         assert Subscription.objects.get().state == "active"
 
