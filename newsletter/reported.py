@@ -153,7 +153,7 @@ def settle_reported(issue: int) -> int:
     unknown = Delivery.objects.filter(issue=issue, state=State.UNKNOWN)
     settled = sum(
         unknown.filter(Exists(ProviderEvent.objects.filter(delivery=OuterRef("pk"), event_type__in=kinds))).update(
-            state=state, reason=f"{ledger.SETTLED}provider reported it", finished_at=timezone.now()
+            state=state, reason=f"{ledger.REPORTED} it", finished_at=timezone.now()
         )
         for kinds, state in PROOFS
     )
@@ -276,8 +276,11 @@ def _by_message(messages: set[str], hashes: set[str]) -> dict[tuple[str, str], i
 
 
 def _settle(matched: Sequence[tuple[Reported, _Row]]) -> None:
-    """Name the end of unknown deliveries. Those that become unknown later are settled by the tick."""
-    unknown = [(one.event_type, row.pk) for one, row in matched if row.state == State.UNKNOWN]
+    """Name the end of unknown deliveries. Those that become unknown later are settled by the tick.
+
+    Those that failed may have done so by an earlier report, which a proof of sending outweighs.
+    """
+    unknown = [(one.event_type, row.pk) for one, row in matched if row.state in {State.UNKNOWN, State.FAILED}]
     for kinds, state in PROOFS:
         for kind in sorted({event_type for event_type, _ in unknown} & kinds):
             pks = [pk for event_type, pk in unknown if event_type == kind]

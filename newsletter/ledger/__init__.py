@@ -8,7 +8,7 @@ Nothing here touches the network, and no lock outlives its statement.
 """
 
 from newsletter.ledger.marking import Claimed, Marked, Ready, claim, mark_repeating, mark_sending
-from newsletter.ledger.recording import PACED, SETTLED, finish, put_off, release, take_back
+from newsletter.ledger.recording import PACED, REPORTED, SETTLED, finish, put_off, release, take_back
 from newsletter.ledger.sweeping import (
     cancel,
     doubt,
@@ -25,6 +25,7 @@ from newsletter.ledger.sweeping import (
 
 __all__ = [
     "PACED",
+    "REPORTED",
     "SETTLED",
     "Claimed",
     "Marked",

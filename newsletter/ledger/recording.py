@@ -14,6 +14,7 @@ State = Delivery.State
 PACED = "waiting for its turn: its domain is sent to at a limited rate"
 # Reasons of rows that were unknown once and have a proof now: the certificate tells them apart.
 SETTLED = "settled: "
+REPORTED = f"{SETTLED}provider reported"  # by what the provider said of it
 REVIVED = f"{SETTLED}the worker came back with the answer"
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from membership.models import Member
-from newsletter.ledger.recording import SETTLED
+from newsletter.ledger.recording import REPORTED, SETTLED
 from newsletter.models import Delivery, Mailing
 from newsletter.sql import changed, rows_of, time_value, timestamp
 from newsletter.tokens import delivery_token, token_hash
@@ -51,8 +51,12 @@ def settle(*, delivery: int, state: str, reason: str) -> int:
 
 
 def settle_many(*, deliveries: Sequence[int], state: str, reason: str) -> int:
-    """The same for many rows with the same proof."""
-    return Delivery.objects.filter(pk__in=deliveries, state=State.UNKNOWN).update(
+    """The same for many rows with the same proof. A proof that they were sent also outweighs an earlier report of the
+    contrary, so that the order of reports makes no difference."""
+    may = Q(state=State.UNKNOWN)
+    if state == State.SENT:
+        may |= Q(state=State.FAILED, reason__startswith=REPORTED)
+    return Delivery.objects.filter(may, pk__in=deliveries).update(
         state=state, reason=f"{SETTLED}{reason}"[:200], finished_at=timezone.now()
     )
 

@@ -199,11 +199,13 @@ class TestSettling:
         report(payload("Bounce", in_doubt(issue), Type="Blocked"))
         assert Delivery.objects.get().state == "failed"
 
-    def test_settled_once_it_stays(self, issue):
+    @pytest.mark.parametrize("order", [1, -1], ids=["taken first", "refused first"])
+    def test_proof_that_it_was_taken_outweighs_a_refusal_in_either_order(self, issue, order):
         delivery = in_doubt(issue)
-        report(payload("Delivery", delivery))
-        report(payload("Bounce", delivery, Type="Blocked"))
+        for content in [payload("Delivery", delivery), payload("Bounce", delivery, Type="Blocked")][::order]:
+            report(content)
         assert Delivery.objects.get().state == "sent"
+        assert Delivery.objects.get().reason.startswith(ledger.REPORTED)
 
     @pytest.mark.parametrize("state", ["pending", "claimed", "retry_wait", "skipped", "failed"])
     def test_no_other_state_is_changed(self, issue, state):
