@@ -27,6 +27,7 @@ from cms.facets import (
     load_vocabulary,
     read_filters,
 )
+from cms.following import Following, following
 from cms.models.entry import Entry
 from cms.spelling import correct
 
@@ -171,6 +172,11 @@ class Results:
             facet.label,
             [Option(value, label, counts[value] + for_all, value in facet.chosen) for value, label in facet.choices],
         )
+
+    @cached_property
+    def following(self) -> Following:
+        """How to hear of what is new in it."""
+        return following(self.filters)
 
     @cached_property
     def chips(self) -> list[Way]:

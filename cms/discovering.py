@@ -16,7 +16,7 @@ from cms.open_data import closed_paths, entry_path, open_entries, page_address
 PER_FILE = 10_000  # the protocol allows 50,000
 # The site's own pages. Not simply every live page: an issue of the e-news is live before it is sent.
 PAGES = (HomePage, DirectoryPage, StandardPage, ConsortiaPage, Consortium)
-FORMS = ("join", "submit", "contact")  # addresses of the rooms, by the names of their patterns
+FORMS = ("join", "submit", "contact", "open_data")  # addresses of the rooms, by the names of their patterns
 E_NEWS = "/e-news/"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"

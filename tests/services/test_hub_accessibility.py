@@ -29,6 +29,7 @@ PAGES = [
     "/join/",
     "/account/login/",
     "/e-news/",
+    "/open-data/",
 ]
 MISSING = ["/no-such-page/", "/submit/confirm/unknown/", "/still-correct/unknown/"]
 SIZES = [("light", 1280), ("dark", 360), ("light", 360), ("dark", 1280)]
