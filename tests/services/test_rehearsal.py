@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from benchmarks.own_services import free_port, wait_for
+from benchmarks.own_services import Postgres, free_port, own_postgres, wait_for
 from tests.servers.smtp import SmtpServer
-from tests.services.conftest import POSTGRES, REDIS, ROOT
+from tests.services.conftest import REDIS, ROOT
 
 DEPLOYING = ROOT / "docs" / "deploying.md"
 MEMBERS = 80
@@ -31,12 +30,13 @@ def blocks(document: Path) -> list[str]:
 
 
 @pytest.fixture
-def database() -> Iterator[str]:
-    name = f"ihop_{uuid.uuid4().hex[:12]}"
-    yield name
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'DROP ROLE IF EXISTS "{name}"')
+def cluster() -> Iterator[Postgres]:
+    """As on a machine just installed: over the network with a password only, and nobody but its owner without one."""
+    with own_postgres() as postgres:
+        (postgres.folder / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all all scram-sha-256\n")
+        postgres.execute("SELECT pg_reload_conf()")
+        wait_for(lambda: not postgres.is_ready(), "PostgreSQL to ask for a password")
+        yield postgres
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
         wait_for(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the service to end")
 
 
-def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, database: str) -> None:
+def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, cluster: Postgres) -> None:
     script = "\n".join(blocks(DEPLOYING))
     assert "send_issue" in script
     with SmtpServer() as catcher:
@@ -59,10 +59,11 @@ def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, da
             "HOME": str(tmp_path),
             "IHOP": str(place),
             "IHOP_SOURCE": str(ROOT),
-            "PGHOST": "127.0.0.1",
-            "PGUSER": "root",
-            "DB": database,
+            "AS_POSTGRES": f"env PGHOST={cluster.folder} PGPORT={cluster.port} PGUSER=owner",
+            "DB": f"ihop_{uuid.uuid4().hex[:12]}",
+            "DB_PORT": str(cluster.port),
             "CELERY_BROKER_URL": f"{REDIS}/8",
+            "CACHE_URL": f"{REDIS}/8",
             "EMAIL_URL": f"smtp://127.0.0.1:{catcher.port}",
             "PORT": str(free_port()),
             "MEMBERS": str(MEMBERS),
@@ -80,6 +81,7 @@ def test_the_documentation_leads_to_a_sent_issue(tmp_path: Path, place: Path, da
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{log[-3000:]}"
         certificate = json.loads(done.stdout.strip().splitlines()[-1])
         news = Counter(one.recipient for one in catcher.accepted if b"List-Unsubscribe:" in one.content)
+        assert [path.suffix for path in (place / "backups").iterdir()] == [".tar"]
     assert certificate["balanced"]
     # The scheduler has been at work too: sample members who never confirmed, for a month, have gone.
     assert certificate["sent"] + certificate["skipped"] == certificate["frozen"] <= MEMBERS
