@@ -42,7 +42,7 @@ def environment(folder: Path, postgres: str, redis: str, mail: int, web: int, ra
         "CELERY_BROKER_URL": f"{redis}/0",
         "CACHE_URL": f"{redis}/1",
         "SECRET_KEY": "of a benchmark " * 4,
-        "ADDRESS_HASH_KEY": "of a benchmark " * 4,
+        "ADDRESS_HASH_KEY": "of the same benchmark " * 4,
         "ALLOWED_HOSTS": "127.0.0.1",
         "SITE_URL": f"https://127.0.0.1:{web}",
         "EMAIL_PROVIDER": "smtp",

@@ -8,6 +8,7 @@ from django.urls import get_resolver
 
 from config import environment
 from config.observing import counters
+from config.starting import refuse_what_is_wrong
 
 environment.prepare()
 
@@ -15,6 +16,7 @@ environment.prepare()
 counters.share(settings.VAR_DIR, "web", os.getppid())
 
 application = get_wsgi_application()
+refuse_what_is_wrong()
 _ = (
     get_resolver().url_patterns
 )  # imports every view now: else the first who asks each worker waits for it, some seconds

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from celery.signals import (
+    beat_init,
     before_task_publish,
     setup_logging,
     task_postrun,
@@ -73,6 +74,15 @@ def end(task_id: str = "", task: Any = None, state: str | None = None, **kwargs:
 def _carrier(task: Any) -> dict[str, str]:
     above = task.request.get("traceparent")
     return {"traceparent": above} if isinstance(above, str) else {}
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_to_start(**kwargs: Any) -> None:
+    """Celery runs the system checks too, and goes on whatever they say."""
+    from config.starting import refuse_what_is_wrong
+
+    refuse_what_is_wrong()
 
 
 @worker_init.connect

@@ -43,6 +43,8 @@ HELPLINE = {
 TEAM_EMAIL = env("TEAM_EMAIL", default="team@ihop.example.org")
 POSTAL_ADDRESS = env("POSTAL_ADDRESS", default="i-HOP, 1 Example Street, London N1 1AA")
 
+CHECKED_AT_START = False  # whether site and workers refuse to start with settings that are wrong (config/starting.py)
+
 # --- Security -------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="") or local_secret_key(VAR_DIR)

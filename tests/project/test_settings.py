@@ -26,7 +26,6 @@ PRODUCTION = {
     "EMAIL_PROVIDER": "postmark",
     "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
     "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",
-    "ANYMAIL_WEBHOOK_SECRET": "user:password",
 }
 SHOW = """
 import json
@@ -104,7 +103,11 @@ def test_production_is_closed_and_encrypted(tmp_path):
         "SITE_URL",
     ]
     values = shown(
-        "production", names, tmp_path, **PRODUCTION | {"DEBUG": "1", "SITE_URL": "https://ihop.example.org/"}
+        "production",
+        names,
+        tmp_path,
+        **PRODUCTION
+        | {"DEBUG": "1", "SITE_URL": "https://ihop.example.org/", "ANYMAIL_WEBHOOK_SECRET": "user:password"},
     )
     assert values["DEBUG"] is False, "whatever the environment says"
     assert all(values[name] is True for name in names[1:6] if name != "SECURE_HSTS_SECONDS")
