@@ -243,6 +243,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_address_here": "4/10m/key",
     "submit": "6/h/key",
     "submit_here": "4/10m/key",
+    "fresh_link": "8/h/key",  # in the place of an old one, from a mail
+    "fresh_link_here": "4/10m/key",
     "contact": "8/h/key",
     "contact_here": "4/10m/key",
     "signpost": "30/h/key",  # of entries to enquirers, by one adviser

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from allauth.core.ratelimit import respond_429
 from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMessage
@@ -14,7 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from cms import limits
 from cms.addresses import masked
+from cms.mail import HEADERS, hand_over
 from membership.models import Subscription
 from newsletter.departing import find_owner, leave
 from newsletter.models import Delivery
@@ -60,6 +63,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return edit_preferences(request, subscription, back=address, measured=measured, masked_address=masked_address)
     sent = request.method == "POST"
     if sent:
+        if not limits.allow(request, "fresh_link", subscription.member.user.email):
+            too_often: HttpResponse = respond_429(request)
+            return too_often
         _send_fresh_link(subscription)
     context = {"known": True, "sent": sent, "masked_address": masked_address}
     return render(request, "newsletter/preferences_old.html", context)
@@ -94,10 +100,5 @@ def _send_fresh_link(subscription: Subscription) -> None:
     text = render_to_string(
         "newsletter/email/fresh_link.txt", {"user": user, "link": link, "helpline": settings.HELPLINE}
     )
-    EmailMessage(
-        "Your i-HOP preferences",
-        text,
-        settings.ACCOUNTS_FROM,
-        [user.email],
-        headers={"Auto-Submitted": "auto-generated"},
-    ).send()
+    subject = "Your i-HOP preferences"
+    hand_over(EmailMessage(subject, text, settings.ACCOUNTS_FROM, [user.email], headers=HEADERS))

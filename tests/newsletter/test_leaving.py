@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core import signing
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -138,6 +139,17 @@ class TestPreferencesLink:
     def choice(self, db) -> dict:
         return {**self.CHOICE, "sectors": [factories.sector("schools").pk]}
 
+    @pytest.fixture
+    def ask(self, client, django_capture_on_commit_callbacks):
+        """Press the button for a fresh link, with the mail that follows."""
+        cache.clear()  # of the limits
+
+        def act(token, browser=client):
+            with django_capture_on_commit_callbacks(execute=True):
+                return browser.post(f"/e-news/p/{token}/")
+
+        return act
+
     def later(self, **time):
         sent = Delivery.objects.get().finished_at
         return time_machine.travel(sent + timedelta(**time), tick=False)
@@ -167,11 +179,11 @@ class TestPreferencesLink:
         ada.refresh_from_db()
         assert (ada.state, len(ada.kinds)) == ("active", 8)
 
-    def test_old_one_offers_a_fresh_one_by_mail(self, client, ada, token, mailoutbox, settings, choice):
+    def test_old_one_offers_a_fresh_one_by_mail(self, client, ada, token, mailoutbox, settings, choice, ask):
         with self.later(days=30):
             client.get(f"/e-news/p/{token}/")
             assert mailoutbox == []
-            response = client.post(f"/e-news/p/{token}/")
+            response = ask(token)
             assert b"ada@" not in response.content
             (mail,) = mailoutbox
             assert (mail.to, mail.from_email) == (["ada@example.org"], settings.ACCOUNTS_FROM)
@@ -188,18 +200,30 @@ class TestPreferencesLink:
             assert client.post(link, {"act": "leave"}).status_code == 404
         assert state(ada) == "active"
 
-    def test_tampered_fresh_link_is_not_found(self, client, ada, token, mailoutbox):
+    def test_whoever_has_an_old_one_cannot_flood_its_owner(self, ada, token, mailoutbox, ask):
         with self.later(days=8):
-            client.post(f"/e-news/p/{token}/")
+            answers = [ask(token, Client(REMOTE_ADDR=f"203.0.113.{number}")) for number in range(20)]
+        assert answers[0].status_code == 200
+        assert answers[-1].status_code == 429
+        assert 1 <= len(mailoutbox) <= 8
+
+    def test_mail_server_in_trouble_is_no_error_of_the_page(self, ada, token, settings, ask):
+        settings.EMAIL_BACKEND = "tests.newsletter.nowhere.EmailBackend"  # cannot even be imported
+        with self.later(days=8):
+            assert ask(token).status_code == 200
+
+    def test_tampered_fresh_link_is_not_found(self, client, ada, token, mailoutbox, ask):
+        with self.later(days=8):
+            ask(token)
             value = re.findall(r"/e-news/p/(\S+)/", mailoutbox[0].body)[0]
             other = factories.subscription()
             forged = signing.dumps(other.pk, salt="something else")
             for wrong in (value[:-2] + "xx", value.swapcase(), forged, f"1:{value}", ":", "a:b:c"):
                 assert client.get(f"/e-news/p/{wrong}/").status_code == 404
 
-    def test_fresh_link_of_somebody_erased_is_not_found(self, client, ada, token, mailoutbox):
+    def test_fresh_link_of_somebody_erased_is_not_found(self, client, ada, token, mailoutbox, ask):
         with self.later(days=8):
-            client.post(f"/e-news/p/{token}/")
+            ask(token)
             link = re.findall(r"(/e-news/p/\S+)", mailoutbox[0].body)[0]
             erase(ada)
             assert client.get(link).status_code == 404
