@@ -5,8 +5,10 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY requirements.lock .
-RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r requirements.lock
+# requirements-extras.lock has what SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT need, too.
+ARG REQUIREMENTS=requirements.lock
+COPY requirements.lock requirements-extras.lock ./
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r "$REQUIREMENTS"
 COPY manage.py ./
 COPY cms cms
 COPY config config

@@ -43,6 +43,30 @@ def test_image_runs_as_nobody_special_and_is_looked_after():
     assert "--require-hashes" in dockerfile
 
 
+def test_the_cache_may_forget_and_the_broker_may_not(services):
+    assert "allkeys-lru" in services["cache"]["command"]
+    assert "maxmemory" in services["cache"]["command"]
+    assert "maxmemory" not in services["redis"].get("command", "")
+    environment = services["web"]["environment"]
+    assert (environment["CELERY_BROKER_URL"], environment["CACHE_URL"]) == (
+        "redis://redis:6379/0",
+        "redis://cache:6379/0",
+    )
+
+
+def test_image_can_hold_the_extras():
+    """Errors and traces are sent elsewhere by packages that the usual lock file leaves out."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (default,) = re.findall(r"^ARG REQUIREMENTS=(\S+)$", dockerfile, re.MULTILINE)
+    assert default == "requirements.lock"
+    assert re.search(r"^COPY requirements.lock requirements-extras.lock ", dockerfile, re.MULTILINE)
+    assert '--require-hashes -r "$REQUIREMENTS"' in dockerfile
+    ours = {
+        line.split("==")[0] for line in (ROOT / "requirements-extras.lock").read_text().splitlines() if "==" in line
+    }
+    assert {"sentry-sdk", "opentelemetry-sdk", "django"} <= ours
+
+
 def test_programs_that_back_up_are_of_the_server_s_version(services):
     """pg_dump refuses a newer server, and what a newer pg_restore writes an older server refuses."""
     clients = {"bookworm": "15", "trixie": "17"}  # by Debian's release

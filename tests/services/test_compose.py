@@ -19,14 +19,18 @@ SETTINGS = {
 }
 
 
+FILES = ("docker-compose.yml", "config/docker-compose.production.yml")
+
+
 def compose(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
+    """What compose makes of these files; without any, of those that `.env` names."""
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0:
         command = ["docker", "compose"]
     elif shutil.which("docker-compose"):
         command = ["docker-compose"]
     else:
         pytest.fail("Compose is missing: install Debian's package docker-compose, then run this again.")
-    for file in files:
+    for file in files or FILES:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, folder / file)
     named = [word for file in files for word in ("-f", file)]
@@ -42,12 +46,14 @@ def folder(tmp_path: Path) -> Path:
 def test_trying_out(folder: Path) -> None:
     done = compose(folder, "docker-compose.yml")
     assert done.returncode == 0, done.stderr
-    assert {"web", "worker", "beat", "postgres", "redis", "mail"} <= yaml.safe_load(done.stdout)["services"].keys()
+    services = yaml.safe_load(done.stdout)["services"]
+    assert {"web", "worker", "beat", "postgres", "redis", "cache", "mail"} <= services.keys()
+    assert services["web"]["build"]["args"] == {"REQUIREMENTS": "requirements.lock"}
 
 
 def test_production(folder: Path) -> None:
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in SETTINGS.items()))
-    done = compose(folder, "docker-compose.yml", "config/docker-compose.production.yml")
+    done = compose(folder, *FILES)
     assert done.returncode == 0, done.stderr
     web = yaml.safe_load(done.stdout)["services"]["web"]
     assert web["environment"]["DJANGO_SETTINGS_MODULE"] == "config.settings.production"
@@ -55,10 +61,22 @@ def test_production(folder: Path) -> None:
     assert web["read_only"] is True
 
 
+def test_commands_mean_production_once_env_says_so(folder: Path) -> None:
+    """docs/deploying.md: every command, a single `run` too, else it works on the trial's database."""
+    given = SETTINGS | {"COMPOSE_FILE": ":".join(FILES), "REQUIREMENTS": "requirements-extras.lock"}
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    done = compose(folder)
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    assert services["web"]["environment"]["DJANGO_SETTINGS_MODULE"] == "config.settings.production"
+    assert services["prepare"]["environment"]["SITE_URL"] == SETTINGS["SITE_URL"]
+    assert services["web"]["build"]["args"] == {"REQUIREMENTS": "requirements-extras.lock"}
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SITE_URL", "POSTGRES_PASSWORD"])
 def test_production_without_what_it_needs_stops_and_names_it(folder: Path, name: str) -> None:
     given = {key: value for key, value in SETTINGS.items() if key != name}
     (folder / ".env").write_text("".join(f"{key}={value}\n" for key, value in given.items()))
-    done = compose(folder, "docker-compose.yml", "config/docker-compose.production.yml")
+    done = compose(folder, *FILES)
     assert done.returncode != 0
     assert f"set {name}" in done.stderr
