@@ -17,6 +17,10 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from newsletter.providers import PROVIDERS
 
 LEAST_KEY = 32  # characters
+LEAST_DIFFERENT = 5  # characters of which it is made; as Django's own check says
+# Below these, everybody registers names: sharing one says nothing. (The whole list, publicsuffix.org, changes weekly.)
+BELOW_UK = ("ac", "co", "gov", "ltd", "me", "net", "nhs", "org", "plc", "police", "sch")
+SHARED = {*(f"{name}.uk" for name in BELOW_UK), "gov.scot", "gov.wales", "llyw.cymru"}
 BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 
@@ -27,13 +31,24 @@ def check_production(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
 
 
 def _keys() -> Iterator[CheckMessage]:
-    if len(settings.ADDRESS_HASH_KEY) < LEAST_KEY or settings.ADDRESS_HASH_KEY == settings.SECRET_KEY:
+    if _weak(settings.SECRET_KEY):
+        yield Error(
+            "SECRET_KEY is short, or the same few characters again and again.",
+            hint="Make a long random one: whoever guesses it can log in as anybody. Sessions and links in mails go on "
+            "with the old one in SECRET_KEY_FALLBACKS.",
+            id="config.E008",
+        )
+    if _weak(settings.ADDRESS_HASH_KEY) or settings.ADDRESS_HASH_KEY == settings.SECRET_KEY:
         yield Error(
             "ADDRESS_HASH_KEY is short, or the same as SECRET_KEY.",
             hint="Make a long random one, keep it for good and apart from the backups: with another key the "
             "suppression list recognises nobody (docs/adr/0008-suppression.md).",
             id="config.E001",
         )
+
+
+def _weak(key: str) -> bool:
+    return len(key) < LEAST_KEY or len(set(key)) < LEAST_DIFFERENT or key.startswith("django-insecure-")
 
 
 def _addresses() -> Iterator[CheckMessage]:
@@ -98,12 +113,13 @@ def _senders() -> Iterator[CheckMessage]:
 
 def _aligned(sender: str, site: str) -> bool:
     """Whether both lie in one organisation's domain, as far as their last labels tell (news.x.org and www.x.org)."""
-    shared = 0
-    for one, other in zip(reversed(sender.lower().split(".")), reversed(site.lower().split(".")), strict=False):
-        if one != other:
-            break
-        shared += 1
-    return shared >= min(2, sender.count(".") + 1) and sender.count(".") > 0
+    return "." in sender and _organisation(sender) == _organisation(site)
+
+
+def _organisation(host: str) -> str:
+    """The part of a host's name that one organisation has registered."""
+    labels = host.lower().split(".")
+    return ".".join(labels[-3 if ".".join(labels[-2:]) in SHARED else -2 :])
 
 
 def _provider() -> Iterator[CheckMessage]:

@@ -6,8 +6,8 @@ from config.checks import check_production
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 GOOD = {
-    "SECRET_KEY": "s" * 50,
-    "ADDRESS_HASH_KEY": "a" * 50,
+    "SECRET_KEY": "a long random string" * 3,
+    "ADDRESS_HASH_KEY": "another of that kind" * 3,
     "SITE_URL": "https://www.ihop.example.org",
     "ALLOWED_HOSTS": ["www.ihop.example.org"],
     "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
@@ -60,7 +60,11 @@ def test_good_settings_pass(production):
     ("change", "said"),
     [
         ({"ADDRESS_HASH_KEY": "short"}, "config.E001"),
-        ({"ADDRESS_HASH_KEY": "s" * 50}, "config.E001"),
+        ({"ADDRESS_HASH_KEY": GOOD["SECRET_KEY"]}, "config.E001"),
+        ({"ADDRESS_HASH_KEY": "a" * 50}, "config.E001"),
+        ({"SECRET_KEY": "changeme"}, "config.E008"),
+        ({"SECRET_KEY": "x" * 60}, "config.E008"),
+        ({"SECRET_KEY": "django-insecure-" + GOOD["SECRET_KEY"]}, "config.E008"),
         ({"ALLOWED_HOSTS": ["*"]}, "config.E002"),
         ({"ALLOWED_HOSTS": ["ihop.example.org"]}, "config.E003"),
         ({"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}}}, "config.E004"),
@@ -81,6 +85,23 @@ def test_what_is_wrong_is_named(production, change, said):
 
 def test_a_journal_beside_the_database_is_named(production, settings):
     assert production(ERASURE_JOURNAL=str(settings.VAR_DIR / "erasures.jsonl")) == {"config.W006"}
+
+
+@pytest.mark.parametrize(
+    ("site", "sender", "said"),
+    [
+        ("www.charity.org.uk", "news@charity.org.uk", set()),
+        ("www.charity.org.uk", "news@mail.charity.org.uk", set()),
+        ("charity.org.uk", "news@CHARITY.org.uk", set()),
+        ("www.charity.org.uk", "news@other.org.uk", {"config.W002"}),
+        ("www.trust.nhs.uk", "news@other.nhs.uk", {"config.W002"}),
+        ("www.charity.org", "news@other.org", {"config.W002"}),
+    ],
+)
+def test_sender_and_site_are_of_one_organisation(production, site, sender, said):
+    """Below org.uk everybody registers names: sharing it says nothing."""
+    changes = {"SITE_URL": f"https://{site}", "ALLOWED_HOSTS": [site], "ACCOUNTS_FROM": sender, "NEWS_FROM": sender}
+    assert production(**changes) == said
 
 
 @pytest.mark.parametrize("hosts", [["www.ihop.example.org", "127.0.0.1"], [".ihop.example.org"]])

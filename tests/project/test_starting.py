@@ -31,6 +31,10 @@ GOOD = {
 SMTP = {"EMAIL_PROVIDER": "smtp", "EMAIL_URL": "smtp+tls://user:password@mail.example.org:587"}
 MAILGUN = {"EMAIL_PROVIDER": "mailgun", "ANYMAIL_MAILGUN_API_KEY": "key"}
 SIGNED = MAILGUN | {"ANYMAIL_MAILGUN_WEBHOOK_SIGNING_KEY": "key"}
+BOUNCES = {
+    "BOUNCE_ADDRESS": "bounces@ihop.example.org",
+    "BOUNCE_MAILBOX": "imaps://user:password@mail.example.org/INBOX",
+}
 SCALEWAY = {
     "EMAIL_PROVIDER": "scaleway",
     "ANYMAIL_SCALEWAY_SECRET_KEY": "key",
@@ -89,3 +93,11 @@ def test_good_settings_start(start, given):
     """Without a database or a broker: they may come later. Nor does any provider need a secret that it does not use."""
     done = start(ENTRIES["web"], **given)
     assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr
+
+
+@pytest.mark.parametrize("given", [SMTP | BOUNCES, SIGNED], ids=["smtp", "mailgun"])
+def test_a_well_filled_installation_has_nothing_to_be_told(start, given):
+    """By any check there is, Django's and Wagtail's too: one that always warns hides the one that matters."""
+    done = start(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **given)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
