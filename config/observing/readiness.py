@@ -84,7 +84,7 @@ def _checks() -> Iterator[tuple[str, Said]]:
 
 
 SERVICES = {
-    "cache": "The cache does not answer: nobody can log in or join.",
+    "cache": "The cache does not answer: pages are made anew, and each process counts rate limits for itself.",
     "broker": "The broker does not answer: tasks wait for the next tick after it is back.",
 }
 

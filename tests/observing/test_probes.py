@@ -130,6 +130,18 @@ def test_a_broker_or_cache_that_is_away_is_a_warning(client, alive, monkeypatch)
     assert "secret" not in client.get("/readyz").content.decode()
 
 
+def test_a_cache_that_is_away_keeps_nobody_out(client, alive, monkeypatch):
+    """What is said must be so: the site goes on without it (ADR 31)."""
+
+    class Away(readiness.Broker):
+        def run(self):
+            raise ConnectionError
+
+    monkeypatch.setattr(readiness, "Cache", lambda timeout: Away())
+    (sentence,) = trouble(client).values()
+    assert sentence.startswith("The cache does not answer: pages are made anew")
+
+
 @pytest.mark.parametrize("size", [1, 200])
 def test_it_costs_the_same_whatever_the_ledger_holds(client, alive, under_way, size):
     under_way(pending=size, claimed=size, sent=size, unknown=size)
