@@ -34,7 +34,7 @@ def beat(name: str, kind: str) -> None:
     if Heartbeat.objects.filter(pk=name).update(at=Now(), kind=kind):
         return
     Heartbeat.objects.bulk_create([Heartbeat(name=name, kind=kind, at=Now())], ignore_conflicts=True)
-    Heartbeat.objects.filter(at__lt=Now() - FORGOTTEN).delete()
+    Heartbeat.objects.filter(at__lt=Now() - FORGOTTEN).exclude(kind=TICK).delete()  # how long ago it was is told
 
 
 def leave(name: str) -> None:

@@ -51,6 +51,19 @@ def test_every_label_an_alert_asks_for_is_told(told):
                     assert value in Delivery.State.values
 
 
+@pytest.mark.django_db
+def test_what_has_never_run_raises_its_alert(client):
+    """A metric that is not told is compared with nothing, so its rule must ask for that by itself."""
+    told = client.get("/metrics").content.decode()
+    names = ("ihop_heartbeat_age_seconds", "ihop_daily_age_seconds")
+    rules = {name: [rule["expr"] for rule in RULES if name in rule["expr"]] for name in names}
+    for name, expressions in rules.items():
+        assert f"\n{name}{{" not in told
+        assert f"\n{name} " not in told
+        assert expressions
+        assert all(re.search(rf"\bor \(absent\({name}\b.*\bihop_database_up == 1\)", one) for one in expressions)
+
+
 def test_the_runbook_says_what_to_do_about_each():
     runbook = (ROOT / "docs/runbook.md").read_text().partition("## Alerts")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\w+) \| (.+) \| (.+) \|$", runbook, re.MULTILINE)

@@ -31,6 +31,13 @@ def test_those_who_went_long_ago_are_forgotten():
     assert set(Heartbeat.objects.values_list("name", flat=True)) == {"worker@lately", "worker@new"}
 
 
+def test_the_tick_is_never_forgotten():
+    """Whoever starts would otherwise end the alert that it has not run for days."""
+    seen(heartbeats.TICK, heartbeats.TICK, days=3)
+    heartbeats.beat("worker@new", "worker")
+    assert timezone.now() - heartbeats.lives()[heartbeats.TICK].latest > timedelta(days=2)
+
+
 @pytest.mark.parametrize("others", [1, 40])
 def test_lives_are_counted_by_kind_in_one_statement(others, django_assert_num_queries):
     for number in range(others):
