@@ -1,12 +1,10 @@
 """How one entry was carried by the e-news, and read: for its editors, out of the totals (ADR 23)."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count
 
-from newsletter.figures import Figures, figures_of
+from newsletter.by_issue import Reach, of_items
 from newsletter.models import EditionItem, Issue, Item, Total
 
 LATEST = 12  # issues: an entry is carried anew only when an update of it is announced
@@ -34,7 +32,8 @@ class Carried:
 
 
 def carried(entry: int) -> list[Carried]:
-    """The latest issues that hold an entry, the newest first: three queries."""
+    """The latest issues that hold an entry, the newest first: a fixed number of queries. The same is hidden as in the
+    issues' reports: else the two would give each other away."""
     items = list(
         Item.objects.filter(page=entry).select_related("issue__mailing").order_by("-issue__period", "-pk")[:LATEST]
     )
@@ -43,30 +42,16 @@ def carried(entry: int) -> list[Carried]:
     pks = [item.pk for item in items]
     places = EditionItem.objects.filter(item__in=pks).values_list("item").annotate(Count("edition")).order_by()
     editions = dict(places)
-    figures = _figures(items)
-    return [_carried(item, editions.get(item.pk, 0), figures.get(str(item.pk))) for item in items]
+    found = of_items({item.issue_id for item in items})
+    return [
+        _carried(item, editions.get(item.pk, 0), found.get(item.issue_id, {}).get((Total.Dimension.ITEM, str(item.pk))))
+        for item in items
+    ]
 
 
-def _figures(items: Sequence[Item]) -> dict[str, Figures]:
-    """By item, with the same cells hidden as in the issues' reports: else the two would give each other away."""
-    dimension = Total.Dimension
-    rows = Total.objects.filter(
-        issue__in={item.issue_id for item in items}, dimension__in=[dimension.ISSUE, dimension.ITEM]
-    )
-    by_issue: dict[int, list[Total]] = defaultdict(list)
-    for row in rows:
-        by_issue[row.issue_id].append(row)
-    return {
-        key: figures
-        for totals in by_issue.values()
-        for (kind, key), figures in figures_of(totals).items()
-        if kind == dimension.ITEM
-    }
-
-
-def _carried(item: Item, editions: int, figures: Figures | None) -> Carried:
+def _carried(item: Item, editions: int, reach: Reach | None) -> Carried:
     frozen = getattr(item.issue, "mailing", None) is not None
-    if not figures:
+    if not reach:
         return Carried(item.issue, frozen, item.left_out, editions)
     return Carried(
         item.issue,
@@ -74,7 +59,7 @@ def _carried(item: Item, editions: int, figures: Figures | None) -> Carried:
         item.left_out,
         editions,
         counted=True,
-        sent=figures.sent,
-        agreed=figures.agreed_clicks,
-        followed=figures.clickers.human,
+        sent=reach.sent,
+        agreed=reach.agreed,
+        followed=reach.followed,
     )

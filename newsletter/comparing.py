@@ -1,21 +1,21 @@
 """Comparing: what totals of many issues say together. Over time, for one sector, of the directory's entries, and of
 members as a whole.
 
-The same people receive one issue after the other. So cells under ten people are left out issue by issue, before
+The same people receive one issue after the other. So what an issue's report hides is left out issue by issue, before
 anything is added: ten clicks may be one person's, ten times. What is added up is therefore said as "at least".
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Sum
-
 from cms.models import Kind, Sector
+from newsletter.by_issue import NOBODY, Reach, Shown, of_items, of_sectors, within_sectors
 from newsletter.engaging import split_key
 from newsletter.figures import Figures, figures_of
-from newsletter.hiding import SMALLEST_CELL, hide, hide_list, shown
-from newsletter.models import Issue, Item, LinkCount, Total
+from newsletter.hiding import gives_away, hide
+from newsletter.models import Issue, Item, Total
+from newsletter.reporting import followed_by_anybody
 
 Dimension = Total.Dimension
 MONTHS = 24  # issues shown over time
@@ -33,7 +33,7 @@ class Moment:
 @dataclass(frozen=True)
 class Worth:
     """What something was worth to some people: sent to how many, how many of those who agreed followed it. Summed over
-    issues; `followed` leaves out every issue in which fewer than ten did, None = all of them."""
+    issues, leaving out every issue in whose report a cell is hidden; None = all of them."""
 
     key: str
     label: str
@@ -44,7 +44,6 @@ class Worth:
     kind: str = ""
     page: int | None = None
     anybody: int | None = None  # followed by anybody, where that was counted
-    few: bool = False  # fewer than ten followed it, and not only hidden along with another
 
     @property
     def share(self) -> float | None:
@@ -105,55 +104,49 @@ def _by_period(issue: Issue) -> str:
 
 def what_works(issues: list[Issue], sector: str) -> tuple[list[Worth], list[Worth]]:
     """Kinds and items by what share of a sector's members who agreed followed them, best first."""
-    rows = Total.objects.filter(issue__in=issues, key__startswith=f"{sector}/")
-    kinds = _worth(rows.filter(dimension=Dimension.SECTOR_KIND), dict(Kind.choices))
-    items = rows.filter(dimension=Dimension.SECTOR_ITEM)
-    return kinds, _worth(items, *_items(int(row.key.rpartition("/")[2]) for row in items))
+    found = within_sectors([issue.pk for issue in issues])
+    kinds = _of(found, Dimension.SECTOR_KIND, sector)
+    items = _of(found, Dimension.SECTOR_ITEM, sector)
+    return _worth(kinds, dict(Kind.choices)), _worth(items, *_items(key for _, key, _ in items))
 
 
 def entries(issues: list[Issue]) -> list[Worth]:
     """Every entry these issues carried, by how many people it was sent to."""
-    rows = list(Total.objects.filter(issue__in=issues, dimension=Dimension.ITEM))
-    labels, items = _items(int(row.key) for row in rows)
-    anybody = dict(
-        LinkCount.objects.filter(link__issue__in=issues, link__item__isnull=False)
-        .values_list("link__item")
-        .annotate(Sum("clicks"))
-        .order_by()
-    )
-    found = _worth(rows, labels, items, anybody)
+    rows = _of(of_items([issue.pk for issue in issues]), Dimension.ITEM)
+    labels, items = _items(key for _, key, _ in rows)
+    found = _worth(rows, labels, items, followed_by_anybody(issue.pk for issue in issues))
     return sorted(found, key=lambda one: (-(one.sent or 0), one.label))
 
 
 def never_followed(found: list[Worth]) -> list[Worth]:
-    """Entries that ten people or more could have been seen to follow, of whom fewer than ten did; it may be nobody."""
-    return [one for one in found if one.agreed and one.few]
+    """Entries that ten people or more could have been seen to follow, and none can be shown to have followed. Which of
+    them fewer than ten did, and which are only hidden along, is not said: it would say which cells are small."""
+    return [one for one in found if one.agreed and one.followed is None]
 
 
 def sectors_served(issues: list[Issue]) -> list[SectorServed]:
     """How each sector is served, those with the least of their own first."""
     if not issues:
         return []
-    newest = figures_of(Total.objects.filter(issue=issues[0], dimension__in=[Dimension.ISSUE, Dimension.SECTOR]))
-    rows = Total.objects.filter(issue__in=issues, dimension=Dimension.SECTOR)
+    found = of_sectors([issue.pk for issue in issues])
+    newest = found.get(issues[0].pk, {})
     received: dict[str, set[str]] = defaultdict(set)
     keys = Total.objects.filter(issue__in=issues, dimension=Dimension.SECTOR_ITEM).values_list("key", flat=True)
     for key in keys:
         slug, _, item = key.rpartition("/")
         received[slug].add(item)
     own = _own_items(issues)
-    worth = {one.key: one for one in _worth(rows, {})}
+    worth = {one.key: one for one in _worth(_of(found, Dimension.SECTOR), {})}
     names = dict(Sector.objects.values_list("slug", "name"))
     typical = sorted(len(own[slug]) for slug in names)[len(names) // 2] if names else 0
     served = []
     for slug, name in names.items():
-        figures = newest.get((Dimension.SECTOR, slug), Figures())
         one = worth.get(slug)
         served.append(
             SectorServed(
                 slug=slug,
                 name=name,
-                members=figures.sent,
+                members=newest.get((Dimension.SECTOR, slug), NOBODY).sent,
                 items=len(received[slug]),
                 own=len(own[slug]),
                 share=one.share if one else None,
@@ -217,26 +210,42 @@ def _engaged(
     places = range(most + 2)
     lines = [[(slug, place) for place in places] for slug in crowds]
     lines += [[(slug, place) for slug in crowds if slug] for place in places]
-    found = hide(cells, lines)
+    # Whatever a sector leaves of all members says how many of the others there are.
+    near = [key for key, people in cells.items() if key[0] and gives_away(people, cells.get(("", key[1]), 0))]
+    found = hide(cells, lines, also=near)
     return {slug: [found[slug, place] for place in places] for slug in crowds}
 
 
-def _items(pks: Iterable[int]) -> tuple[dict[str, str], dict[str, Item]]:
-    items = Item.objects.select_related("page").in_bulk(set(pks))
+Row = tuple[int, str, Reach]  # of which issue, about what, and what may be shown of it
+
+
+def _of(found: Mapping[int, Shown], dimension: str, sector: str = "") -> list[Row]:
+    """The rows of a dimension, of one sector where there is one; about a kind, a sector, or an item by its id."""
+    prefix = f"{sector}/" if sector else ""
+    return [
+        (issue, key.removeprefix(prefix), reach)
+        for issue, rows in found.items()
+        for (of, key), reach in rows.items()
+        if of == dimension and key.startswith(prefix)
+    ]
+
+
+def _items(keys: Iterable[str]) -> tuple[dict[str, str], dict[str, Item]]:
+    items = Item.objects.select_related("page").in_bulk({int(key) for key in keys})
     return {str(pk): str(item) for pk, item in items.items()}, {str(pk): item for pk, item in items.items()}
 
 
 def _worth(
-    rows: Iterable[Total],
+    rows: Iterable[Row],
     labels: dict[str, str],
     items: dict[str, Item] | None = None,
-    anybody: dict[int, int] | None = None,
+    anybody: Mapping[tuple[int, int], int | None] | None = None,
 ) -> list[Worth]:
-    """Add up rows by what their key says last: a kind, or the entry of an item. Best first."""
-    gathered: dict[str, list[Total]] = defaultdict(list)
+    """Add up rows by what they are about: a kind, a sector, or the entry of an item. Best first."""
+    gathered: dict[str, list[Row]] = defaultdict(list)
     about: dict[str, Item | None] = {}
     for row in rows:
-        key = row.key.rpartition("/")[2]
+        key = row[1]
         item = (items or {}).get(key)
         if items is not None and item is None:
             continue  # the item was deleted since
@@ -244,34 +253,27 @@ def _worth(
         gathered[place].append(row)
         about[place] = item
     kinds = dict(Kind.choices)
-    places = list(gathered)
-    counts = [_sum(gathered[place], "clickers_human") for place in places]
     found = []
-    for place, count, people in zip(places, counts, hide_list(counts), strict=True):
-        item, own = about[place], gathered[place]
-        key = own[0].key.rpartition("/")[2]
-        keys = {int(row.key.rpartition("/")[2]) for row in own} if anybody else set()
+    for place, own in gathered.items():
+        item, key = about[place], own[0][1]
+        reaches = [reach for _, _, reach in own]
         found.append(
             Worth(
                 key=key,
                 label=str(item) if item else str(labels.get(key, key)),
-                sent=shown(_sum(own, "sent")),
-                agreed=shown(_sum(own, "agreed_clicks")),
-                followed=people,
-                issues=len({row.issue_id for row in own}),
+                sent=_sum(reach.sent for reach in reaches),
+                agreed=_sum(reach.agreed for reach in reaches),
+                followed=_sum(reach.followed for reach in reaches if reach.agreed is not None),
+                issues=len({issue for issue, _, _ in own}),
                 kind=str(kinds.get(item.section, item.section)) if item else "",
                 page=item.page_id if item else None,
-                few=count < SMALLEST_CELL,
-                anybody=shown(sum((anybody or {}).get(one, 0) for one in keys)),
+                anybody=_sum(anybody.get((issue, int(key))) for issue, key, _ in own) if anybody else None,
             )
         )
     return sorted(found, key=lambda one: (-(one.share or 0), -(one.sent or 0), one.label))
 
 
-def _sum(rows: list[Total], column: str) -> int:
-    """People in those issues in which they were ten or more, and so were those who agreed."""
-    return sum(
-        getattr(row, column)
-        for row in rows
-        if getattr(row, column) >= SMALLEST_CELL and (column == "sent" or row.agreed_clicks >= SMALLEST_CELL)
-    )
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Of those issues in which it may be shown; None where it is in none."""
+    shown = [count for count in counts if count is not None]
+    return sum(shown) if shown else None

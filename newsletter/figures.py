@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from newsletter import giving_away
+from newsletter.giving_away import REST, Cell, Held, Place
 from newsletter.hiding import SMALLEST_CELL, hide
 from newsletter.models import Total
 
@@ -11,8 +13,7 @@ LEDGER = ("sent", "delivered", "bounced", "complained", "departed", "agreed_open
 VERDICTS = ("human", "machine", "unknown")
 # People by verdict, the hits they made, and how many agreed to have them measured.
 MEASURED = {"openers": ("opens", "agreed_opens"), "clickers": ("clicks", "agreed_clicks")}
-# Their rows add up to the whole issue, so that a hidden one could be worked out from it.
-PARTITIONS = (Total.Dimension.EDITION, Total.Dimension.REGION)
+NOTHING = Held()
 
 
 @dataclass(frozen=True)
@@ -51,37 +52,51 @@ def _share(part: int | None, whole: int | None) -> float | None:
     return None if part is None or not whole else min(1.0, part / whole)
 
 
-def figures_of(totals: Iterable[Total]) -> dict[tuple[str, str], Figures]:
+def figures_of(totals: Iterable[Any], held: Held = NOTHING) -> dict[Place, Figures]:
     """The figures of one issue by dimension and key, as they may be shown together. All its rows of a dimension must
-    be among `totals`, and the whole issue with them."""
+    be among `totals`, and the whole issue with them; with items and kinds the editions, and what these hold."""
     rows = list(totals)
-    whole = [row for row in rows if row.dimension == Total.Dimension.ISSUE]
-    cells: dict[tuple[int, str], int] = {}
-    lines: list[list[tuple[int, str]]] = []
-    lists: dict[str, list[int]] = {}
-    numbers = {id(row): number for number, row in enumerate(rows)}
-    for number, row in enumerate(rows):
-        found, own_lines = _cells(row)
-        cells |= {(number, name): people for name, people in found.items()}
-        lines += [[(number, name) for name in line] for line in own_lines]
-        lists.setdefault(row.dimension, []).append(number)
-    names = {name for _, name in cells}
-    for dimension, members in lists.items():
-        along = [*members, *(numbers[id(row)] for row in whole)] if dimension in PARTITIONS else members
-        lines += [[(number, name) for number in along] for name in sorted(names)]
-    # Of a row of verdicts, rather hide what it comes to in all than what people did.
-    shown = hide(cells, lines, first=lambda cell: cell[1].endswith("_raw"))
-    return {
-        (row.dimension, row.key): _figures(row, {name: shown[number, name] for name in names})
-        for number, row in enumerate(rows)
-    }
+    found = shown_cells(rows, held)
+    return {place: _figures(row, found[place]) for row in rows for place in [(row.dimension, row.key)]}
 
 
-def _cells(row: Total) -> tuple[dict[str, int], list[Sequence[str]]]:
+def shown_cells(
+    rows: Sequence[Any], held: Held = NOTHING, ledger: Sequence[str] = LEDGER, measured: Sequence[str] = tuple(MEASURED)
+) -> dict[Place, dict[str, int | None]]:
+    """The same for some figures only, by name: `ledger`, and people of `measured` by verdict, with whom must go how
+    many of them agreed."""
+    cells: dict[Cell, int] = {}
+    lines: list[list[Cell]] = []
+    places: list[Place] = []
+    for row in rows:
+        place = (row.dimension, row.key)
+        places.append(place)
+        counts, own_lines = _counts(row, ledger, measured)
+        cells |= {(place, name): people for name, people in counts.items()}
+        lines += [[(place, name) for name in line] for line in own_lines]
+    names = [*ledger, *(f"{people}_{verdict}" for people in measured for verdict in ("raw", *VERDICTS))]
+    rests = giving_away.rests(cells, places, names)
+    near = giving_away.near(cells, places, names, held)
+    cells |= rests
+    lines += giving_away.lines(cells, places, names, held)
+    shown = hide(cells, lines, also=near, last=_last)
+    return {place: {name: shown[place, name] for name in names} for place in places}
+
+
+def _last(cell: Cell) -> tuple[bool, bool, bool, bool]:
+    """What is hidden along: first what no page shows; rather an edition's figure than one of the whole issue, and of a
+    row of verdicts rather what it comes to in all than what people did."""
+    (dimension, _), name = cell
+    whole, edition = dimension == Total.Dimension.ISSUE, dimension == Total.Dimension.EDITION
+    return dimension != REST, whole, not edition, not name.endswith("_raw")
+
+
+def _counts(row: Any, ledger: Sequence[str], measured: Sequence[str]) -> tuple[dict[str, int], list[Sequence[str]]]:
     """The people in a row by name, and the names that give each other away."""
-    cells = {name: getattr(row, name) for name in LEDGER}
+    cells = {name: getattr(row, name) for name in ledger}
     lines: list[Sequence[str]] = []
-    for people, (_, agreed) in MEASURED.items():
+    for people in measured:
+        agreed = MEASURED[people][1]
         by_verdict = {f"{people}_{verdict}": getattr(row, f"{people}_{verdict}") for verdict in VERDICTS}
         if 0 < cells[agreed] < SMALLEST_CELL:  # days have no base
             by_verdict = dict.fromkeys(by_verdict, 0)
@@ -90,7 +105,7 @@ def _cells(row: Total) -> tuple[dict[str, int], list[Sequence[str]]]:
     return cells, lines
 
 
-def _figures(row: Total, shown: dict[str, int | None]) -> Figures:
+def _figures(row: Any, shown: dict[str, int | None]) -> Figures:
     found: dict[str, Any] = {name: shown[name] for name in LEDGER}
     for people, (hits, _) in MEASURED.items():
         found[people] = Verdicts(**{name: shown[f"{people}_{name}"] for name in ("raw", *VERDICTS)})

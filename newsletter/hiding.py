@@ -1,11 +1,13 @@
 """Hiding: which cells of a report are shown. Fewer than ten people never are, nor what would give them away (ADR 23).
 
-A list has a whole, and a row of verdicts a sum: where exactly one cell of such a line is hidden, it could be worked out
-from the others, so the next smallest is hidden with it. Lines cross, so this goes on until nothing can be worked out.
+A list has a whole, and a row of verdicts a sum. What is hidden on such a line comes to a number that can be worked out
+from the rest: that must not be one cell, nor fewer than ten people together, or it says who they are as well as a cell
+would. So the next smallest is hidden with it. Lines cross, so this goes on until all of them hold.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -18,25 +20,37 @@ def shown(people: int) -> int | None:
     return people if people >= SMALLEST_CELL else None
 
 
+def gives_away(part: int, whole: int) -> bool:
+    """Whether a part says how many the others are, and these are few. Where there are no others it is the whole."""
+    return 0 < whole - part < SMALLEST_CELL
+
+
 def hide(
     cells: Mapping[Key, int],
     lines: Iterable[Sequence[Key]],
-    first: Callable[[Key], bool] = lambda key: False,
+    also: Collection[Key] = (),
+    last: Callable[[Key], Any] = lambda key: 0,
 ) -> dict[Key, int | None]:
-    """The cells as they may be shown, None for those that must not be. `lines` are keys of cells that give each other
-    away: all but one known, the last is known too. What is hidden along is one of which `first` says so, where a line
-    has any, else the smallest."""
-    hidden = {key for key, people in cells.items() if people < SMALLEST_CELL}
-    waiting = [line for line in lines if len(line) > 1]
-    while True:
-        found = False
-        for line in waiting:
-            left = [key for key in line if key not in hidden]
-            if left and len(line) - len(left) == 1:
-                hidden.add(min(left, key=lambda key: (not first(key), cells[key])))
-                found = True
-        if not found:
-            return {key: None if key in hidden else people for key, people in cells.items()}
+    """The cells as they may be shown, None for those that must not be: small ones, those of `also`, and whatever must
+    be hidden along. `lines` are keys of cells that give each other away: all but one known, the last is known too.
+    What is hidden along is what `last` sorts first, of these the smallest."""
+    hidden = {key for key, people in cells.items() if people < SMALLEST_CELL} | set(also)
+    waiting = deque(sorted((line for line in lines if len(line) > 1), key=len))  # first those that leave least choice
+    crossing: dict[Key, list[Sequence[Key]]] = defaultdict(list)
+    for line in waiting:
+        for key in line:
+            crossing[key].append(line)
+    while waiting:
+        line = waiting.popleft()
+        gone = [key for key in line if key in hidden]
+        if not gone or len(gone) == len(line):
+            continue
+        if len(gone) > 1 and sum(cells[key] for key in gone) >= SMALLEST_CELL:
+            continue
+        along = min((key for key in line if key not in hidden), key=lambda key: (last(key), cells[key]))
+        hidden.add(along)
+        waiting.extend(crossing[along])
+    return {key: None if key in hidden else people for key, people in cells.items()}
 
 
 def hide_list(counts: Sequence[int]) -> list[int | None]:

@@ -1,5 +1,7 @@
 """Reporting: what became of one issue, read from its totals only, so that it costs the same whatever was sent."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +10,9 @@ from django.db.models import Count, Sum
 
 from cms.models import Kind, Region, Sector
 from newsletter.figures import Figures, figures_of
-from newsletter.hiding import shown
-from newsletter.models import Edition, EditionItem, Issue, Item, LinkCount, Mailing, Rollup, Total
+from newsletter.giving_away import Held, held_by_issue
+from newsletter.hiding import hide
+from newsletter.models import Edition, Issue, Item, LinkCount, Mailing, Rollup, Total
 
 Dimension = Total.Dimension
 OF_AN_ISSUE = (
@@ -21,6 +24,7 @@ OF_AN_ISSUE = (
     Dimension.ITEM,
     Dimension.DAY,
 )
+ALL = -1  # in place of an item's id: all of an issue's links
 NATIONAL = "national"  # the key of members without a region
 
 
@@ -74,21 +78,22 @@ class IssueReport:
 def report(issue: Issue) -> IssueReport:
     """Read an issue's report: a fixed number of queries. Before the first count its lines hold no figures."""
     rollup = Rollup.objects.filter(pk=issue.pk).first()
-    found = figures_of(Total.objects.filter(issue=issue, dimension__in=OF_AN_ISSUE))
+    held = held_by_issue([issue.pk]).get(issue.pk, Held())
+    found = figures_of(Total.objects.filter(issue=issue, dimension__in=OF_AN_ISSUE), held)
     mailing = Mailing.objects.filter(pk=issue.pk).only("counts_clicks").first()
-    anybody = _followed(issue) if mailing and mailing.counts_clicks else {}
+    anybody = followed_by_anybody([issue.pk]) if mailing and mailing.counts_clicks else {}
     return IssueReport(
         issue=issue.period,
         counted_at=rollup.counted_at if rollup else None,
         closed=bool(rollup and rollup.closed_at),
         counts_anybody=bool(mailing and mailing.counts_clicks),
-        followed=shown(sum(anybody.values())),
+        followed=anybody.get((issue.pk, ALL)),
         whole=found.get((Dimension.ISSUE, ""), Figures()),
         editions=_editions(issue, found),
         sectors=_lines(found, Dimension.SECTOR, sector_names()),
         regions=_lines(found, Dimension.REGION, region_names()),
         kinds=_lines(found, Dimension.KIND, dict(Kind.choices)),
-        items=_items(issue, found, anybody),
+        items=_items(issue, found, held, anybody),
         days=_days(found),
     )
 
@@ -132,10 +137,8 @@ def _editions(issue: Issue, found: Found) -> list[EditionLine]:
     ]
 
 
-def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine]:
-    places = EditionItem.objects.filter(edition__issue=issue, item__isnull=False)
-    editions = dict(places.values_list("item").annotate(Count("pk")).order_by())
-    items = Item.objects.filter(pk__in=editions.keys()) | Item.objects.filter(issue=issue)
+def _items(issue: Issue, found: Found, held: Held, anybody: Mapping[tuple[int, int], int | None]) -> list[ItemLine]:
+    items = Item.objects.filter(pk__in=held.kinds) | Item.objects.filter(issue=issue)
     listed = items.distinct().select_related("page").only("section", "headline", "sort_order", "page__title")
     labels = dict(Kind.choices)
     return [
@@ -145,15 +148,26 @@ def _items(issue: Issue, found: Found, anybody: dict[int, int]) -> list[ItemLine
             figures=found.get((Dimension.ITEM, str(item.pk)), Figures()),
             kind=item.section,
             kind_label=str(labels.get(item.section, item.section)),
-            editions=editions.get(item.pk, 0),
+            editions=len(held.editions.get((Dimension.ITEM, str(item.pk)), ())),
             page=item.page_id,
-            followed=shown(anybody.get(item.pk, 0)),
+            followed=anybody.get((issue.pk, item.pk)),
         )
         for item in listed.order_by("sort_order", "pk")
     ]
 
 
-def _followed(issue: Issue) -> dict[int, int]:
-    """How often the links of each item were followed by anybody; those of no item under 0."""
-    counts = LinkCount.objects.filter(link__issue=issue).values_list("link__item").annotate(Sum("clicks"))
-    return {item or 0: clicks for item, clicks in counts.order_by()}
+def followed_by_anybody(issues: Iterable[int]) -> dict[tuple[int, int], int | None]:
+    """How often links were followed by anybody, as it may be shown: by issue and item, and of an issue under ALL. The
+    links of no item are hidden with the others, since they all come to the whole."""
+    issues = list(issues)
+    cells = dict.fromkeys(Item.objects.filter(issue__in=issues).values_list("issue", "pk"), 0)
+    counts = LinkCount.objects.filter(link__issue__in=issues).values_list("link__issue", "link__item")
+    for issue, item, clicks in counts.annotate(Sum("clicks")).order_by():
+        cells[issue, item or 0] = clicks
+    lines: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for issue, item in cells:
+        lines[issue].append((issue, item))
+    for issue, line in lines.items():
+        cells[issue, ALL] = sum(cells[one] for one in line)
+        line.append((issue, ALL))
+    return hide(cells, lines.values())

@@ -212,7 +212,8 @@ def _never(found: Sequence[Worth]) -> Table:
         title="Never followed, as far as can be shown",
         columns=[Column("Entry"), Column("Kind", number=False), Column("Sent to"), Column("Who agreed")],
         rows=[Row([one.label, one.kind, one.sent, one.agreed], url=_edit(one)) for one in found],
-        note="Fewer than ten of those who agreed followed these, or nobody: which of the two is not said.",
+        note="Nobody followed these, or fewer than ten of those who agreed, or more and their figure is hidden along "
+        "with another: which of these is not said.",
     )
 
 

@@ -18,6 +18,7 @@ from newsletter import closing
 from newsletter.adding_up import add_up, add_up_stale
 from newsletter.comparing import engagement, entries, latest_issues, never_followed, sectors_served, what_works
 from newsletter.models import Delivery, Hit, Issue, Link, Rollup, Total
+from newsletter.reporting import report
 from tests import factories
 from tests.newsletter.aftermath import desk, staff
 from tests.newsletter.hits import sent_issue
@@ -179,22 +180,35 @@ class TestWhatWorks:
         assert [one.followed for one in items] == [None, None]
 
     def test_shares_are_said_where_ten_followed(self, followed, browser):
-        Total.objects.filter(dimension__startswith="sector_", key__startswith="health/").update(clickers_human=12)
-        base = Total.objects.get(issue=followed, dimension="sector", key="health").agreed_clicks
+        rows = Total.objects.filter(issue=followed)
+        rows.filter(dimension="edition").delete()  # these figures are not theirs
+        rows.filter(dimension__in=["issue", "item", "kind"]).update(sent=500, agreed_clicks=300, clickers_human=200)
+        rows.filter(dimension="sector").update(sent=60, agreed_clicks=40, clickers_human=30)
+        rows.filter(dimension__startswith="sector_").update(sent=20, agreed_clicks=20, clickers_human=12)
         response = browser.get(page("report_sectors", query="?sector=health"))
-        assert [row.values[-1] for row in response.context["tables"][1].rows] == [12 / base] * 2
+        assert [row.values[-1] for row in response.context["tables"][1].rows] == [12 / 20] * 2
         assert "Entries that work for Health" in response.content.decode()
 
 
 class TestEntries:
     def test_lists_by_reach_and_names_what_nobody_followed(self, issue):
-        Total.objects.filter(issue=issue, dimension="item").update(agreed_clicks=40, clickers_human=12)
-        course = issue.items.get(page__title="Course 1")
-        Total.objects.filter(issue=issue, dimension="item", key=course.pk).update(sent=11, clickers_human=0)
-        guide = issue.items.get(page__title="Guide 1")
+        guide, course = (issue.items.get(page__title=title) for title in ("Guide 1", "Course 1"))
+        Total.objects.filter(issue=issue, dimension="item", key=course.pk).update(clickers_human=0)
         found = entries([issue])
         assert [one.page for one in found] == [guide.page_id, course.page_id]
-        assert course.page_id in [one.page for one in never_followed(found)]
+        # The other's figure would give it away: which of the two was not followed is not said.
+        assert [one.page for one in never_followed(found)] == [guide.page_id, course.page_id]
+
+    def test_hides_of_a_sector_what_the_issues_report_hides(self, issue, browser):
+        rows = Total.objects.filter(issue=issue, dimension="sector")
+        rows.update(agreed_clicks=30, clickers_human=20)
+        rows.filter(key="health").update(agreed_clicks=5)
+        rows.filter(key="prisons").update(agreed_clicks=12)
+        found = {line.key: line.figures.agreed_clicks for line in report(issue).sectors}
+        assert (found["health"], found["prisons"]) == (None, None)
+        tables = {table.name: table for table in browser.get(page("report_entries")).context["tables"]}
+        served = {row.url.rpartition("=")[2]: row.values[4] for row in tables["sectors"].rows}
+        assert (served["health"], served["prisons"]) == (None, None)
 
     def test_sectors_with_little_of_their_own_come_first(self, issue):
         served = {one.slug: one for one in sectors_served(latest_issues(12))}
