@@ -14,7 +14,7 @@ from django.utils import timezone
 from wagtail.models import ModelLogEntry
 
 from cms import arming
-from newsletter import daily, throttling, watching
+from newsletter import daily, judging, throttling, watching
 from newsletter.models import Delivery, Hit, Issue, Lease, Mailing, RawReport, Rollup
 
 MOST = 100_000  # nobody needs to know more than that it is too much
@@ -82,7 +82,7 @@ def unreadable() -> int:
 
 def unjudged() -> Backlog:
     """Opens and clicks of which nobody has judged whether a person made them."""
-    return _backlog(Hit.objects.filter(verdict=""), "at", "at")
+    return _backlog(Hit.objects.filter(verdict="").annotate(known=judging.KNOWN), "known", "known")
 
 
 def stale_totals() -> Backlog:

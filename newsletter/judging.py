@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from newsletter import rules
@@ -19,8 +20,9 @@ from newsletter.rules import Judgement, Seen
 from newsletter.sql import changed, rows_of
 from newsletter.stale import mark_stale
 
-WINDOW = timedelta(minutes=30)  # after a hit, in which evidence about it may still come
+WINDOW = timedelta(minutes=30)  # after we came to know of a hit, in which evidence about it may still come
 SETTLED = WINDOW - rules.LONGEST  # hits older than that are looked at: they may be evidence about those judged now
+KNOWN = Coalesce("reported_at", "at")  # when we came to know of a hit: a provider may tell hours later, one by one
 BATCH = 2000  # hits whose window has closed, the oldest first; those joined to them come along
 MOST = 10_000  # hits read in one batch: SQLite takes 32,766 values in a statement
 FIELDS = ("pk", "what", "link_id", "at", "signals", "network", "verdict", "reason")
@@ -47,12 +49,12 @@ def judge_due(seconds: float = 20) -> int:
 @transaction.atomic
 def judge_batch() -> Judged:
     now = timezone.now()
-    closed = Hit.objects.filter(verdict="", at__lte=now - WINDOW).order_by("at", "pk")
+    closed = Hit.objects.alias(known=KNOWN).filter(verdict="", known__lte=now - WINDOW).order_by("known", "pk")
     due = list(closed.values_list("delivery", flat=True)[:BATCH])
     if not due:
         return Judged()
-    waiting = _waiting(set(due), before=now - SETTLED)
-    taken = {delivery: _joined(hits, now - WINDOW) for delivery, hits in waiting.items()}
+    waiting, closed_now = _waiting(set(due), before=now - SETTLED, closed=now - WINDOW)
+    taken = {delivery: _joined(hits, closed_now) for delivery, hits in waiting.items()}
     facts = _facts(waiting)
     known = _known(waiting)
     judged: list[tuple[int, Judgement]] = []
@@ -67,14 +69,18 @@ def judge_batch() -> Judged:
     return Judged(len(due), written)
 
 
-def _waiting(deliveries: set[int], *, before: datetime) -> dict[int, list[Seen]]:
-    """Hits of these deliveries that wait to be judged, by delivery and in the order they came. They are held: of two
-    processes with the same ones, one waits for the other and then finds them judged."""
+def _waiting(deliveries: set[int], *, before: datetime, closed: datetime) -> tuple[dict[int, list[Seen]], set[int]]:
+    """Hits of these deliveries that wait to be judged, by delivery and in the order they were made; and which of them
+    are such that their window has closed. They are held: of two processes with the same ones, one waits for the other
+    and then finds them judged."""
     rows = Hit.objects.filter(delivery__in=deliveries, verdict="", at__lte=before).order_by("at", "pk")
-    found = defaultdict(list)
-    for delivery, *values in rows.select_for_update().values_list("delivery_id", *FIELDS)[:MOST]:
-        found[delivery].append(Seen(*values))
-    return found
+    held = rows.select_for_update().annotate(known=KNOWN).values_list("delivery_id", "known", *FIELDS)
+    found, due = defaultdict(list), set()
+    for delivery, known, pk, *values in held[:MOST]:
+        found[delivery].append(Seen(pk, *values))
+        if known <= closed:
+            due.add(pk)
+    return found, due
 
 
 def _known(waiting: dict[int, list[Seen]]) -> dict[int, list[Seen]]:
@@ -96,14 +102,14 @@ def _facts(deliveries: Iterable[int]) -> dict[int, tuple[int, datetime | None]]:
     return {pk: (issue, handed_at) for pk, issue, handed_at in rows}
 
 
-def _joined(hits: Sequence[Seen], closed: datetime) -> list[Seen]:
-    """Those whose window has closed, and those that came right behind them: a burst is judged as one."""
-    taken: list[Seen] = []
+def _joined(hits: Sequence[Seen], due: set[int]) -> list[Seen]:
+    """Those whose window has closed, and those that were made right before or after: a burst is judged as one."""
+    bursts: list[list[Seen]] = []
     for hit in hits:
-        if hit.at > closed and (not taken or hit.at - taken[-1].at > rules.JOINED):
-            break
-        taken.append(hit)
-    return taken
+        if not bursts or hit.at - bursts[-1][-1].at > rules.JOINED:
+            bursts.append([])
+        bursts[-1].append(hit)
+    return [hit for burst in bursts if any(one.pk in due for one in burst) for hit in burst]
 
 
 def _write(judged: Sequence[tuple[int, Judgement]]) -> int:

@@ -52,7 +52,7 @@ def keep_relayed(reports: Sequence[Relayed]) -> set[str]:
     for key in known.values_list("delivery", "what", "link", "at"):
         fresh.pop(key, None)
     Hit.objects.bulk_create(
-        Hit(delivery_id=delivery, what=what, link_id=link, at=at, signals=one.signals)
+        Hit(delivery_id=delivery, what=what, link_id=link, at=at, reported_at=timezone.now(), signals=one.signals)
         for (delivery, what, link, at), one in fresh.items()
     )
     return {one.key for one in fresh.values()}

@@ -73,6 +73,8 @@ class Delivery(models.Model):
     provider = models.CharField(max_length=20, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     message_id = models.CharField(max_length=200, blank=True)  # the provider's own, where it gives one
+    # When its member had what was measured deleted: what was read before is not kept, though it be reported once more.
+    measured_since = models.DateTimeField(null=True, editable=False)
 
     objects = DeliveryQuerySet.as_manager()
 

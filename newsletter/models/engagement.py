@@ -1,6 +1,7 @@
 """What the mail world reported, and what agreeing members opened and followed. No addresses, no IPs, no agents."""
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 
@@ -89,6 +90,8 @@ class Hit(models.Model):
     what = models.CharField(max_length=5, choices=What.choices)
     link = models.ForeignKey("newsletter.Link", null=True, on_delete=models.CASCADE, related_name="hits")
     at = models.DateTimeField(default=timezone.now)
+    # When the mail provider told us of it; empty where it came to us itself, at that very moment.
+    reported_at = models.DateTimeField(null=True)
     signals = models.PositiveSmallIntegerField(default=0)  # sum of `Signal`
     network = models.PositiveIntegerField(null=True)  # 0 to 65535; none once judged, or when not known
     verdict = models.CharField(max_length=7, choices=Verdict.choices, blank=True, default="")
@@ -109,8 +112,8 @@ class Hit(models.Model):
         ]
         indexes = [
             models.Index(fields=["delivery", "what"], name="hit_by_delivery"),
-            # Partial: as small as what waits to be judged.
-            models.Index(fields=["at"], condition=models.Q(verdict=""), name="hit_not_judged"),
+            # Partial: as small as what waits to be judged, in the order in which we came to know of it.
+            models.Index(Coalesce("reported_at", "at"), condition=models.Q(verdict=""), name="hit_to_judge"),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from newsletter import judging
@@ -75,6 +76,24 @@ def test_what_was_judged_before_is_evidence_still(deliveries):
     hit(deliveries[0], 50.003, 2)  # reported late
     judge_due()
     assert verdicts() == ["nothing", "burst"]
+
+
+def test_what_was_reported_late_waits_from_then_on(deliveries):
+    """A provider tells of four clicks, a tenth of a second apart, two hours later and one by one."""
+    now = timezone.now()
+    for number in range(1, 5):
+        hit(deliveries[0], 120 - number / 600, number, reported_at=now - timedelta(minutes=20 - number))
+        assert judge_due() == 0
+    Hit.objects.update(reported_at=F("reported_at") - timedelta(minutes=12))  # so that one is due, and not the others
+    assert judge_due() == 4
+    assert verdicts() == ["burst"] * 4
+
+
+def test_what_was_reported_a_moment_ago_is_not_judged_yet(deliveries):
+    hit(deliveries[0], 120, 1, reported_at=timezone.now() - timedelta(minutes=29))
+    hit(deliveries[0], 100, 2)
+    assert judge_due() == 1
+    assert verdicts() == ["", "nothing"]
 
 
 def test_looks_at_the_page_to_leave_go_with_the_verdict(deliveries):

@@ -7,14 +7,15 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 
 from tests.project.migration_rules import FIRST
-from tests.recovery.test_upgrades import OUTDATED
+from tests.recovery.test_upgrades import LATER, OUTDATED, behind
 from tests.services.conftest import ROOT, Installation
 from tests.upgrades.make_snapshot import KEYS, snapshots, unpacked
 
 CHECK = """
 import django; django.setup()
 from tests.project.migration_rules import FIRST
-from tests.recovery.test_upgrades import missing_columns
+from tests.recovery.test_upgrades import missing_columns, unseen
+assert unseen() == set(), unseen()
 assert missing_columns() == set(), missing_columns()
 from newsletter.certificate import verify
 from newsletter.models import Issue
@@ -63,6 +64,7 @@ def run(installation: Installation, program: str) -> str:
 def test_upgrade_from(snapshot, production_like, tmp_path):
     production_like.environment |= KEYS
     backup = unpacked(snapshot, tmp_path)
+    assert behind(backup) >= LATER or not snapshot.name.startswith("0.1.0-")
     assert production_like.command("restore", str(backup), "--replace", "--journal-lost")["armed"] is False
     month = run(production_like, CHECK)
     assert production_like.command("certify_issue", month)["balanced"]
