@@ -1,5 +1,6 @@
 """Tables of reports: on the page, and as a file. What is hidden on the page is hidden in the file."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,7 @@ from newsletter.hiding import HIDDEN
 
 TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 LONGEST_TITLE = 31  # of a sheet, in the programs that open it
+FORBIDDEN = re.compile(r"[\\/*?:\[\]\x00-\x1f]")  # in it
 
 
 class Share(float):
@@ -198,10 +200,22 @@ def download(request: HttpRequest, tables: Sequence[Table], name: str) -> HttpRe
 def _xlsx(tables: Sequence[Table]) -> bytes:
     """One sheet for each table. Without tablib, which dwells on the look of each cell."""
     book = Workbook(write_only=True)
+    names: set[str] = set()
     for table in tables:
-        sheet = book.create_sheet(table.title[:LONGEST_TITLE])
+        sheet = book.create_sheet(_sheet_name(table.title, names))
         for row in table.plain_rows():
             sheet.append([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
     file = BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+def _sheet_name(title: str, taken: set[str]) -> str:
+    """A title as the programs that open it allow: without some characters, short, and no other's; added to `taken`."""
+    plain = FORBIDDEN.sub("-", title).strip("'")
+    name, number = plain[:LONGEST_TITLE], 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{plain[: LONGEST_TITLE - len(f' {number}')]} {number}"
+    taken.add(name.casefold())
+    return name

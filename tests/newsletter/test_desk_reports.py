@@ -7,16 +7,18 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from cms.models import Kind
+from cms.models import Kind, Sector
 from membership.sample_members import make_members
 from newsletter import closing
 from newsletter.adding_up import add_up, add_up_stale
 from newsletter.comparing import engagement, entries, latest_issues, never_followed, sectors_served, what_works
+from newsletter.desk.tables import Column, Row, Table, download
 from newsletter.models import Delivery, Hit, Issue, Link, Rollup, Total
 from newsletter.reporting import report
 from tests import factories
@@ -178,6 +180,20 @@ class TestWhatWorks:
         Total.objects.filter(dimension="sector_item").update(clickers_human=9)
         _, items = what_works([followed], "health")
         assert [one.followed for one in items] == [None, None]
+
+    def test_a_sector_may_have_any_name_in_a_workbook(self, issue, browser):
+        name = "Police/courts: [all] *new*? and more \\ others"
+        Sector.objects.filter(slug="health").update(name=name)
+        response = browser.get(page("report_sectors", query="?sector=health&download=xlsx"))
+        sheets = load_workbook(io.BytesIO(response.content)).sheetnames
+        assert sheets == ["Kinds that work for Police-cour", "Entries that work for Police-co"]
+
+    def test_sheets_with_the_same_title_have_names_of_their_own(self):
+        tables = [Table(name=name, title="a" * 40, columns=[Column("Of")], rows=[Row([name])]) for name in "xyz"]
+        asked = RequestFactory().get("/?download=xlsx")
+        book = load_workbook(io.BytesIO(download(asked, tables, "file").content))
+        assert book.sheetnames == ["a" * 31, "a" * 29 + " 2", "a" * 29 + " 3"]
+        assert [list(sheet.values)[1][0] for sheet in book] == ["x", "y", "z"]
 
     def test_shares_are_said_where_ten_followed(self, followed, browser):
         rows = Total.objects.filter(issue=followed)
