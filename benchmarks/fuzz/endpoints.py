@@ -34,11 +34,18 @@ class Endpoint:
 
 
 def endpoints(known: Sequence[str] = ()) -> list[Endpoint]:
-    """Every pattern. `known` are words that exist in the database, such as slugs, to come past the first look-up."""
+    """Every pattern, and the probes, which a middleware answers before any pattern is asked.
+
+    `known` are words that exist in the database, such as slugs, to come past the first look-up.
+    """
     from django.urls import get_resolver
 
+    from config.observing.probes import VIEWS
+
     words = list(dict.fromkeys(known))
-    return [Endpoint(_route(parts), _paths(parts, words)) for parts in _patterns(get_resolver().url_patterns, [])]
+    probes = [[address.removeprefix("/")] for address in VIEWS]
+    patterns = [*_patterns(get_resolver().url_patterns, []), *probes]
+    return [Endpoint(_route(parts), _paths(parts, words)) for parts in patterns]
 
 
 def _route(parts: Sequence[Any]) -> str:
