@@ -17,7 +17,7 @@ BOTH_PROCESSORS := tests/services/test_kills.py tests/services/test_faults.py
 # Compiled once, not in each of the many processes that tests and commands start.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit chaos fuzz kills bench lighthouse lock clean
+.PHONY: help demo run practice test test-services lint format types contracts check migrations secrets audit chaos fuzz load kills bench lighthouse lock clean
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,6 +107,9 @@ chaos: .venv/installed-dev ## sends struck by several things at once, 20 times, 
 
 fuzz: .venv/installed-dev ## 20,000 requests of every shape to every address of the URL conf: no 500
 	@$(PY) -m benchmarks.fuzz
+
+load: .venv/installed-dev ## 200 visitors read while an issue goes out to 100,000 members: nobody waits for long
+	@$(PY) -m benchmarks.load
 
 kills: .venv/installed-dev ## workers killed at seeded moments, and all that can fail around them, as JSON
 	@$(PY) -m benchmarks.kills --provider smtp

@@ -3,7 +3,8 @@
 PostgreSQL, Redis, gunicorn, a Celery worker and the scheduler run as in production, on services of their own; mail goes
 to a sink on this machine. The worker's memory is sampled each second, and how long visitors wait is measured while the
 send runs, at `--rate` messages a second (a provider that takes more at once is rare). Ends with 1 when the 95th
-percentile is over 300 ms, a page fails, memory grows, or the certificate does not add up.
+percentile is over 300 ms, a page fails, memory grows, the certificate does not add up, or the send was over before the
+visits: then they were not measured beside it.
 """
 
 import argparse
@@ -210,9 +211,11 @@ def _watch(
     console.print(f"Memory of the worker, MB: {_drawn([memory for _, memory, _ in samples])}")
     if not visiting:
         return samples, {}
-    if visiting.poll() is None:
-        console.print("[yellow]The send was over before the visits were: lower --rate or --seconds.[/]")
-    return samples, json.loads(visiting.communicate(timeout=60)[0])
+    sending_throughout = visiting.poll() is not None
+    if not sending_throughout:
+        console.print("[red]The send was over before the visits were: lower --rate or --seconds.[/]")
+    found = json.loads(visiting.communicate(timeout=60)[0])
+    return samples, found | {"sending_throughout": sending_throughout}
 
 
 def _visitors(web: int, paths: list[str], visitors: int, seconds: float, pause: float) -> "subprocess.Popen[str]":
@@ -261,7 +264,8 @@ def _end(process: Process) -> None:
 def is_good(found: dict[str, Any]) -> bool:
     visits, flat = found["visits"], found["memory_growth_mb"] <= GROWTH
     served = not visits or (visits["statuses"].get("200", 0) == visits["requests"] > 0 and visits["p95_ms"] < P95)
-    return bool(served and flat and found["certificate"]["proved"])
+    beside = not visits or visits["sending_throughout"]
+    return bool(served and beside and flat and found["certificate"]["proved"])
 
 
 def main() -> int:
