@@ -43,7 +43,9 @@ def make_backup(target: str, *, keep: int = 0, progress: Progress | None = None)
     """
     try:
         if target == "-":
-            with tempfile.TemporaryDirectory(prefix=PART) as scratch:
+            # Not where others put what is temporary: that may be memory, and small.
+            _sweep(Path(settings.VAR_DIR))
+            with tempfile.TemporaryDirectory(prefix=PART, dir=settings.VAR_DIR) as scratch:
                 return Made(None, _write(sys.stdout.buffer, Path(scratch), progress))
         path = Path(target)
         folder = path if path.is_dir() or target.endswith(os.sep) else path.parent

@@ -4,13 +4,18 @@ import os
 import tempfile
 from pathlib import Path
 
+from django.conf import settings
+
 from newsletter.backups import databases
 from newsletter.backups.archive import BackupError, Manifest, Progress, check, extract
 
 
-def near(path: Path) -> Path | None:
-    """Where to unpack: beside the archive, where there was room for it; elsewhere if that may not be written."""
-    return path.parent if os.access(path.parent, os.W_OK) else None
+def near(path: Path) -> Path:
+    """Where to unpack: beside the archive, where there was room for it; among our own files if that may not be written.
+
+    Never where others put what is temporary: that may be memory, and small.
+    """
+    return path.parent if os.access(path.parent, os.W_OK) else Path(settings.VAR_DIR)
 
 
 def verify_backup(path: Path, progress: Progress | None = None) -> Manifest:

@@ -4,6 +4,7 @@ import io
 import json
 import stat
 import tarfile
+import tempfile
 from io import StringIO
 from pathlib import Path
 
@@ -129,6 +130,18 @@ def test_to_standard_output_for_a_pipe(installed, tmp_path, monkeypatch):
     call_command("backup", "-")
     (tmp_path / "piped.tar").write_bytes(out.getvalue())
     assert verify_backup(tmp_path / "piped.tar").counts["membership_member"] == 6
+
+
+def test_none_of_it_needs_room_where_everybody_puts_what_is_temporary(installed, tmp_path, monkeypatch):
+    """In a container that is memory, and a dump may be larger."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out))
+    call_command("backup", "-")
+    (tmp_path / "piped.tar").write_bytes(out.getvalue())
+    monkeypatch.setattr("os.access", lambda *_: False)  # the folder of the archive may only be read
+    assert verify_backup(tmp_path / "piped.tar").counts["membership_member"] == 6
+    assert not list(Path(chosen.VAR_DIR).glob(".ihop-*")), "nothing is left lying about"
 
 
 # --- Verifying -----------------------------------------------------------------------------------
