@@ -1,7 +1,7 @@
 """Searching the directory: the words in the address become one bounded page of entries, with counts beside the choices.
 
-`cms/facets.py` understands the address, `cms/counting.py` finds and counts, `cms/spelling.py` helps where nothing was
-found. ADR 16 says how, and what it costs.
+`cms/facets.py` understands the address, `cms/counting.py` finds and counts, `cms/spelling.py` and `cms/widening.py`
+help where nothing was found. ADR 16 says how, and what it costs.
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,7 @@ from cms.facets import (
 from cms.following import Following, following
 from cms.models.entry import Entry
 from cms.spelling import correct
+from cms.widening import NOT_WIDENED, Widened, fewer_words
 
 __all__ = [
     "MAX_QUERY",
@@ -117,6 +118,12 @@ class Results:
     sort: str
     asked: str = ""
     wider: tuple[Way, ...] = ()
+    widened: Widened = NOT_WIDENED
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether some of the words are held by nothing. Where each is, and only all together are not, we have some."""
+        return bool(self.query and not self.counted.by_words and not self.widened.all_held)
 
     @property
     def query(self) -> str:
@@ -195,7 +202,7 @@ def search_directory(params: Mapping[str, Any]) -> Results:
     these any number of times), sort, page.
 
     Unknown values are ignored and a page beyond the end shows the last, so that any address gives a clean page. Words
-    that no entry holds are replaced by the nearest ones that some do. Three queries; up to seven more where nothing is
+    that no entry holds are replaced by the nearest ones that some do. Three queries; up to eight more where nothing is
     found.
     """
     terms = load_terms()
@@ -212,7 +219,10 @@ def search_directory(params: Mapping[str, Any]) -> Results:
             if nearest.by_words:
                 asked, filters, found, number = filters.query, instead, nearest, number_of_it
     results = Results(filters, _page(found, number, terms), found, sort, asked)
-    return results if found.total else replace(results, wider=_wider(results))
+    if found.total:
+        return results
+    widened = fewer_words(filters) if filters.query and not found.by_words else NOT_WIDENED
+    return replace(results, widened=widened, wider=(*_wider(results), *_with_fewer_words(results, widened)))
 
 
 def usual_sort(filters: Filters) -> str:
@@ -257,6 +267,16 @@ def _wider(results: Results) -> tuple[Way, ...]:
         if found.by_words:
             ways.append(Way("", "", results.address_of(Filters(filters.query, [])), found.by_words))
     return tuple(way for way in ways if way.count)
+
+
+def _with_fewer_words(results: Results, widened: Widened) -> list[Way]:
+    ways = []
+    for way in widened.ways:
+        said = f"without “{way.without}”" if way.without else f"for “{way.query}”"
+        narrowed = replace(results.filters, query=way.query) if way.narrowed else Filters(way.query, [])
+        other = "" if way.narrowed or not results.filters.chosen else ", if you drop the other choices"
+        ways.append(Way("said", said.replace('"', "") + other, results.address_of(narrowed), way.count))
+    return ways
 
 
 def _one(params: Mapping[str, Any], name: str) -> str:

@@ -22,7 +22,7 @@ def note_and_address(request: Any, response: Any) -> Any:
     results: Results = response.context_data["results"]
     part = wants_part(request)
     again = any(request.GET.get(name) for name in ("page", "sort")) if not part else request.htmx.trigger != FORM
-    if results.query and not results.counted.by_words and not again:
+    if results.in_vain and not again:
         note_fruitless(words=results.query, today=timezone.localdate())
         patch_cache_control(response, private=True)  # the next one who looks for this is noted, too
     if part:

@@ -4,12 +4,13 @@ import re
 from html import unescape
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cms.directory import search_directory
-from cms.models import AgeGroup, Kind, Topic
+from cms.models import AgeGroup, FruitlessSearch, Kind, Topic
 from tests.factories import entry
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +235,59 @@ def test_queries_do_not_grow_with_the_entries(client):
     many = [_queries(client, address) for address in addresses]
     assert many == few
     assert max(many) < 30
+
+
+# --- Words that nothing holds together --------------------------------------------------------------
+
+
+def ways(client, address):
+    """What is offered instead: words of each link, and how many entries it really finds."""
+    page = BeautifulSoup(client.get(f"/directory/{address}").content, "html.parser")
+    return {
+        " ".join(link.get_text().split()): client.get(f"/directory/{link['href']}").context["results"].total
+        for link in page.select(".wider a")
+    }
+
+
+def test_words_that_are_only_held_apart_lead_to_what_there_is(client):
+    for number in range(2):
+        entry(title=f"Grandparents {number}", summary="Kin.")
+    entry(title="Housing", summary="A home.")
+    text = client.get("/directory/?q=grandparents+housing").content.decode()
+    assert "No entry holds all of these words together" in text
+    assert "We have nothing on this yet" not in text
+    found = ways(client, "?q=grandparents+housing")
+    assert found == {"1 entry without “grandparents”": 1, "2 entries without “housing”": 2}
+
+
+def test_what_is_chosen_stays_where_it_may(client):
+    entry(Kind.SERVICE, title="Grandparents", summary="Kin.")
+    entry(Kind.POLICY, title="Housing", summary="A home.")
+    found = ways(client, "?q=grandparents+housing&kind=service")
+    assert found["1 entry without “housing”"] == 1
+    assert found["1 entry without “grandparents”, if you drop the other choices"] == 1
+
+
+def test_words_of_which_no_two_stand_together_are_offered_alone(client):
+    for word in ("Grandparents", "Housing", "Court"):
+        entry(title=word, summary="Of use.")
+    found = ways(client, "?q=grandparents+housing+court+-toys")
+    assert found == {f"1 entry for “{word}”": 1 for word in ("grandparents", "housing", "court")}
+
+
+def test_words_that_are_all_held_are_not_noted_as_missing(client):
+    entry(title="Grandparents", summary="Kin.")
+    entry(title="Housing", summary="A home.")
+    client.get("/directory/?q=grandparents+housing")
+    assert not FruitlessSearch.objects.exists()
+    client.get("/directory/?q=grandparents+xylophone")
+    assert FruitlessSearch.objects.get().words == "grandparents xylophone"
+
+
+def test_finding_nothing_costs_one_query_more_however_many_words(client):
+    for word in ("Grandparents", "Housing", "Court", "School"):
+        entry(title=word, summary="Of use.")
+    addresses = [f"/directory/?q={words}&kind=event" for words in ("grandparents+housing", "court+school+housing")]
+    client.get(addresses[0])
+    few, many = (_queries(client, address) for address in addresses)
+    assert few == many < 20
