@@ -22,6 +22,9 @@ DOUBTFUL = {
 }
 
 
+BOUNDARIES = ("claim", "mark", "record")  # of the ledger (`catching.py`)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """All that was counted of a scenario."""
@@ -60,3 +63,19 @@ def complaints(found: Outcome) -> list[str]:
         f"{refused} true reports were refused by the webhook": refused == 0,
     }
     return [what for what, kept in rules.items() if not kept] + list(found.complaints)
+
+
+def never_tried(
+    planned: Mapping[str, Collection[str]], struck: Mapping[str, Mapping[str, int]], caught: Collection[str]
+) -> list[str]:
+    """Say what a whole series was to try and did not: then that it kept everything says less than it seems to.
+
+    `planned` and `struck` are kinds of faults by provider, the latter with how many messages each has struck; `caught`
+    are the boundaries at which a worker was killed or frozen.
+    """
+    missed = [f"nobody was ever caught at the {boundary}" for boundary in BOUNDARIES if boundary not in caught]
+    for provider, faults in planned.items():
+        missed += [
+            f"{fault} of {provider} never struck" for fault in sorted(faults) if not struck.get(provider, {}).get(fault)
+        ]
+    return missed

@@ -28,7 +28,9 @@ def event(strike: Event) -> Event:
 
 def _killed_at(boundary: str, *, counts: bool) -> Event:
     def strike(scene: Scene) -> None:
-        if not caught_at(boundary, scene.ground, scene.kill, counts=counts):
+        if caught_at(boundary, scene.ground, scene.kill, counts=counts):
+            scene.caught.append(boundary)
+        else:
             scene.note(f"nobody came to the {boundary}")
             _kill_some(scene, 1)
 
@@ -65,7 +67,9 @@ def frozen_and_revived(scene: Scene) -> None:
         worker.send(signal.SIGSTOP)
 
     worker = caught_at("record", scene.ground, freeze, counts=scene.chance.random() < 0.5)
-    if not worker:
+    if worker:
+        scene.caught.append("record")
+    else:
         scene.note("nobody came to the record")
         worker = scene.chance.choice([one for one in scene.ground.workers if not one.is_over])
         freeze(worker)
@@ -226,7 +230,7 @@ def _reported(scene: Scene, **how: Any) -> None:
 
 @event
 def reports_early(scene: Scene) -> None:
-    """Before anything about them has been recorded, as far as that goes."""
+    """About the latest messages: those that workers have not recorded yet."""
     _reported(scene, most=60)
 
 

@@ -73,6 +73,11 @@ class Plan:
         return [strike.event for strike in self.strikes]
 
     @property
+    def faults(self) -> list[str]:
+        """The kinds of what the provider does wrong."""
+        return [part.partition("=")[0] for part in self.misbehave.split(",")]
+
+    @property
     def command(self) -> str:
         """What repeats it."""
         return f"python -m benchmarks.chaos --seed {self.seed} --only {self.number}"

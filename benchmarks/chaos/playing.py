@@ -28,6 +28,7 @@ class Played:
     people: int = 0
     because: dict[str, int] = field(default_factory=dict)  # why so many were in doubt
     notes: list[str] = field(default_factory=list)
+    caught: list[str] = field(default_factory=list)  # boundaries at which a worker was killed or frozen
 
     @property
     def complaints(self) -> list[str]:
@@ -48,6 +49,7 @@ class Played:
             "struck": dict(found.struck),
             "in_doubt": found.in_doubt,
             "because": self.because,
+            "caught": self.caught,
             "never_asked": found.never_asked,
             "answers": dict(found.answers),
             "notes": self.notes,
@@ -70,7 +72,7 @@ def play(ground: ChaosGround, plan: Plan, *, deadline: float) -> Played:
             for console in scene.consoles:
                 if not console.is_over:
                     console.kill()
-    return Played(plan, outcome, time.monotonic() - began, scene.entitled, because, scene.notes)
+    return Played(plan, outcome, time.monotonic() - began, scene.entitled, because, scene.notes, scene.caught)
 
 
 def _play(scene: Scene, until: float) -> tuple[Outcome, dict[str, int]]:

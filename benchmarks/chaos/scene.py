@@ -31,6 +31,7 @@ class Scene:
         self.ended: set[int] = set()  # deliveries that must not be mailed any more
         self.began = time.monotonic()
         self.notes: list[str] = []
+        self.caught: list[str] = []  # boundaries at which a worker was killed or frozen
         self.complaints: list[str] = []
         # Whoever is erased meanwhile is still known to us.
         people = Delivery.objects.filter(issue__period=ground.period).order_by("pk")

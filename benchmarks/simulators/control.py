@@ -100,7 +100,7 @@ class HttpSimulator(Simulator):
     def send_events(
         self, to: str, *, times: int = 1, reversed: bool = False, most: int | None = None
     ) -> dict[str, int]:
-        """Have it report on every message (or the first so many) to a webhook; returns how often each status was
+        """Have it report on every message (or the latest so many) to a webhook; returns how often each status was
         answered."""
         order = {"to": to, "times": times, "reversed": reversed, "most": most}
         answered: dict[str, int] = self.ask("POST", "/simulator/events", order, seconds=60)["answered"]

@@ -6,7 +6,7 @@ Idempotency-Key, /emails/batch). `python -m benchmarks.simulators.http --help`. 
     GET  /simulator/counts            {"accepted": {recipient: count}, "refused": {…}, "struck": {fault: messages}, …}
     GET  /simulator/wait?accepted=N   answers as soon as so many messages have been accepted
     POST /simulator/events            {"to": "http://…/webhooks/mailgun/tracking/", "times": 50, "reversed": true}:
-                                      posts signed events about every message (or the first `most`), and answers
+                                      posts signed events about every message (or the latest `most`), and answers
                                       when it is done
 
 Misbehaviours, each striking a whole call; where nothing is accepted, a later event says “rejected”:
@@ -28,7 +28,6 @@ import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
 from random import Random
 from typing import Any
 
@@ -166,7 +165,9 @@ class Provider:
     async def _events(
         self, *, to: str, times: int = 1, reversed: bool = False, most: int | None = None
     ) -> dict[str, Any]:
-        stories = events.tell(islice(self.traces.values(), most), key=self.signing_key)
+        traces = list(self.traces.values())
+        latest = traces if most is None else traces[max(0, len(traces) - most) :]
+        stories = events.tell(latest, key=self.signing_key)
         if reversed:
             stories = [story[::-1] for story in stories[::-1]]
         return {"answered": await events.deliver(stories, to=to, times=times)}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.chaos import plans
-from benchmarks.chaos.checking import Outcome, complaints
+from benchmarks.chaos import catching, plans
+from benchmarks.chaos.checking import BOUNDARIES, Outcome, complaints, never_tried
 from benchmarks.chaos.events import EVENTS
 from benchmarks.verdict import compare
 
@@ -64,9 +64,31 @@ def test_every_event_is_known_and_strikes_in_a_series():
     dealt = {event for plan in series for event in plan.events}
     assert dealt == set(EVENTS)
     for provider, faults in plans.FAULTS.items():
-        told = ",".join(plan.misbehave for plan in series if plan.provider == provider)
-        assert {part.split("=")[0] for part in told.split(",")} == set(faults)
+        assert {fault for plan in series if plan.provider == provider for fault in plan.faults} == set(faults)
         assert {event for plan in series if plan.provider == provider for event in plan.events} >= set(plans.WORKERS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, []),
+        ({"caught": ["claim", "record"]}, ["nobody was ever caught at the mark"]),
+        ({"struck": {"smtp": {"hang": 3}, "http": {"429": 1}}}, ["421 of smtp never struck"]),
+        ({"struck": {"smtp": {"hang": 3, "421": 0}, "http": {"429": 1}}}, ["421 of smtp never struck"]),
+        ({"struck": {"smtp": {"hang": 3, "421": 2, "429": 1}}}, ["429 of http never struck"]),
+    ],
+)
+def test_a_series_that_did_not_try_what_it_was_to_try_fails(change: dict[str, Any], said: list[str]):
+    tried: dict[str, Any] = {
+        "planned": {"smtp": {"421", "hang"}, "http": {"429"}},
+        "struck": {"smtp": {"421": 2, "hang": 3}, "http": {"429": 1}},
+        "caught": ["record", "claim", "mark", "claim"],
+    }
+    assert never_tried(**tried | change) == said
+
+
+def test_boundaries_are_those_of_the_catcher():
+    assert set(BOUNDARIES) == set(catching.BOUNDARIES)
 
 
 def test_a_scenario_depends_on_its_seed_and_number_alone():

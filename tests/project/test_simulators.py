@@ -257,6 +257,15 @@ def test_events_may_come_many_times_and_the_wrong_way_round(anymail: Any) -> Non
     assert len({one.event_id for one in events}) == 2
 
 
+def test_events_may_be_of_the_latest_messages_alone(anymail: Any) -> None:
+    """Of those a sender has had no time to record yet."""
+    people = [f"p{number}@example.org" for number in range(4)]
+    with HttpSimulator(more=("--signing-key", KEY)) as simulator:
+        anymail(simulator).send_messages([mail(person) for person in people])
+        assert {one.recipient for one in events_after(simulator, most=2)} == set(people[2:])
+        assert {one.recipient for one in events_after(simulator, most=9)} == set(people)
+
+
 @pytest.mark.parametrize(("fault", "told"), [("partial=1", {"queued", "bounced"}), ("reset-before=1", {"rejected"})])
 def test_events_tell_of_what_was_not_delivered(fault: str, told: set[str], anymail: Any) -> None:
     people = [f"p{number}@example.org" for number in range(20)]
