@@ -6,10 +6,13 @@ on, only what has come since then counts: the same figures do not pause it again
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from time import monotonic
 
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Count, Q
+from django.utils import timezone
 from wagtail.log_actions import log
 from wagtail.models import PageLogEntry
 
@@ -21,6 +24,10 @@ ALARM = "newsletter.alarm"  # the entry of an issue's log that says what was tol
 LEAST_SENT = 200  # before that, shares of it say nothing
 LEAST_COMPLAINTS = 2  # for a pause: one is a person, not a rate
 COMPLAINTS_ALERT, COMPLAINTS_PAUSE, BOUNCES_PAUSE = 0.001, 0.003, 0.05
+WARNING, COMPLAINTS, BOUNCES = "warning", "complaints", "bounces"  # the levels; each is told once
+LATELY = timedelta(days=30)  # after sending began, an issue is still looked at
+COUNTED = timedelta(minutes=10)  # since its totals were: they may have been counted between report and look
+REST = 20  # times as long as a count took, until the next: a large issue's takes long
 EVERY = 5  # seconds between two counts of an issue; the tick makes up for those left out
 NOT_TAKEN = ("bounced", "rejected", "failed")  # of these, those with a verdict are bounces
 
@@ -37,29 +44,29 @@ class Figures:
         return Figures(self.sent - other.sent, self.complained - other.complained, self.bounced - other.bounced)
 
     @property
-    def must_pause(self) -> str:
-        """Why sending must not go on, with the figures; nothing when it may."""
+    def troubles(self) -> dict[str, str]:
+        """What is above a limit, with the figures in words: by level, of complaints the highest only."""
         if self.sent < LEAST_SENT:
-            return ""
+            return {}
+        found = {}
+        complaints = (
+            f"{self.complained:,} of {self.sent:,} people reported it as spam ({self.complained / self.sent:.2%})."
+        )
         if self.complained >= LEAST_COMPLAINTS and self.complained > COMPLAINTS_PAUSE * self.sent:
-            return f"{self._complaints} At most {COMPLAINTS_PAUSE:.1%} may: look at who was mailed, and why."
+            found[COMPLAINTS] = f"{complaints} At most {COMPLAINTS_PAUSE:.1%} may: look at who was mailed, and why."
+        elif self.complained > COMPLAINTS_ALERT * self.sent:
+            found[WARNING] = f"{complaints} Above {COMPLAINTS_ALERT:.1%} is a warning."
         if self.bounced > BOUNCES_PAUSE * self.sent:
-            return (
+            found[BOUNCES] = (
                 f"{self.bounced:,} of {self.sent:,} messages bounced ({self.bounced / self.sent:.1%}). At most "
                 f"{BOUNCES_PAUSE:.0%} may: look at where the addresses came from."
             )
-        return ""
+        return found
 
     @property
-    def must_tell(self) -> str:
-        """What the staff must hear of; nothing when all is well."""
-        alert = self.sent >= LEAST_SENT and self.complained > COMPLAINTS_ALERT * self.sent
-        return self.must_pause or (f"{self._complaints} Above {COMPLAINTS_ALERT:.1%} is a warning." if alert else "")
-
-    @property
-    def _complaints(self) -> str:
-        share = self.complained / self.sent
-        return f"{self.complained:,} of {self.sent:,} people reported it as spam ({share:.2%})."
+    def must_pause(self) -> dict[str, str]:
+        """Why sending must not go on; nothing when it may."""
+        return {level: words for level, words in self.troubles.items() if level != WARNING}
 
 
 def count(issue: int) -> Figures:
@@ -81,36 +88,55 @@ def judge(issues: Iterable[int], *, every: int = EVERY) -> list[str]:
     """
     told = []
     for pk in sorted(issues):
-        if every and not cache.add(f"newsletter.alarming:{pk}", True, every):
+        key = f"newsletter.alarming:{pk}"
+        if every and not cache.add(key, True, every):
             continue
+        began = monotonic()
         if said := _judge(pk):
             told.append(said)
+        if every and (pause := REST * (monotonic() - began)) > every:
+            cache.set(key, True, pause)
     return told
 
 
-def judge_sending() -> list[str]:
-    """Look at everything that is being sent: whatever was left out while reports came in fast."""
-    return judge(Mailing.objects.filter(state=Mailing.State.SENDING).values_list("pk", flat=True), every=0)
+def judge_recent() -> list[str]:
+    """Look at everything that is being sent, and at what was sent lately and of which something has come in: whatever
+    was left out while reports came in fast, or because a worker was killed."""
+    now = timezone.now()
+    moved = Q(issue__rollup__stale_since__isnull=False) | Q(issue__rollup__counted_at__gt=now - COUNTED)
+    lately = moved & Q(started_at__gt=now - LATELY)
+    found = Mailing.objects.filter(lately | Q(state=Mailing.State.SENDING))
+    return judge(found.values_list("pk", flat=True), every=0)
 
 
 def _judge(pk: int) -> str:
     figures = count(pk)
-    if not figures.must_tell:
+    if not figures.troubles:
         return ""
     issue = Issue.objects.get(pk=pk)
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update().get(pk=pk)  # one at a time
         alarms = list(PageLogEntry.objects.filter(page=pk, action=ALARM).order_by("timestamp", "pk"))
-        pause = mailing.state == Mailing.State.SENDING and (figures - _at_the_last_pause(alarms)).must_pause
-        if alarms and not pause:
+        sending = mailing.state == Mailing.State.SENDING
+        pause = (figures - _at_the_last_pause(alarms)).must_pause if sending else {}
+        found = pause or _new(figures.troubles, alarms)
+        if not found:
             return ""
-        said = pause or figures.must_tell
-        log(issue, ALARM, data={"reason": said, "paused": bool(pause), "figures": asdict(figures)})
+        said = " ".join(found.values())
+        data = {"reason": said, "paused": bool(pause), "levels": list(found), "figures": asdict(figures)}
+        log(issue, ALARM, data=data)
         if pause:
             pause_for_trouble(issue, said)
     if not pause:
         tell(f"The {issue.month.title} e-news: a warning", f"{said}\n\nNothing was stopped.\n")
     return said
+
+
+def _new(troubles: dict[str, str], alarms: Iterable[PageLogEntry]) -> dict[str, str]:
+    """What was not told before, nor something worse of the same kind."""
+    told = {level for one in alarms for level in one.data.get("levels", [])}
+    told |= {WARNING} if COMPLAINTS in told else set()
+    return {level: words for level, words in troubles.items() if level not in told}
 
 
 def _at_the_last_pause(alarms: Iterable[PageLogEntry]) -> Figures:

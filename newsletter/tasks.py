@@ -39,7 +39,7 @@ def tick() -> None:
             send_issue.delay(issue)
     if intake.waiting().exists():  # what the webhooks asked for was lost, or could not be read the first time
         read_reports.delay()
-    alarming.judge_sending()
+    alarming.judge_recent()
     if adding_up.due().exists():
         add_up_totals.apply_async(expires=55)
     if daily.is_due():  # the morning's start was missed, or had to stop half-way

@@ -97,8 +97,8 @@ def open_mailing(subscriptions: Sequence, *, state: str = Mailing.State.SENDING,
     return issue
 
 
-def set_mailing(issue: Issue, state: str) -> None:
-    Mailing.objects.filter(issue=issue).update(state=state)
+def set_mailing(issue: Issue, state: str, **values: object) -> None:
+    Mailing.objects.filter(issue=issue).update(state=state, **values)
 
 
 def expire_leases(issue: Issue) -> None:

@@ -1,11 +1,15 @@
 """Too many complaints or bounces: the staff hear of it, and what is being sent is paused until they let it go on."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.utils import timezone
 from wagtail.models import PageLogEntry
 
 from newsletter import alarming
+from newsletter.adding_up import add_up
 from newsletter.happenings import happenings
 from newsletter.models import Delivery, Edition, Issue, Mailing, ProviderEvent
 from newsletter.reported import Reported, record_provider_events
@@ -113,6 +117,32 @@ def test_what_has_been_sent_is_only_told(issue, mailoutbox):
     assert "100 of 500 messages bounced (20.0%)" in mailoutbox[0].body
 
 
+def test_what_gets_worse_after_a_warning_is_told_again(issue, mailoutbox):
+    send(issue, 1000)
+    report(issue, complained=2)
+    judge(issue)
+    set_mailing(issue, "finished")
+    report(issue, complained=58, bounced=300)
+    (said,) = judge(issue)
+    assert "60 of 1,000 people reported it as spam (6.00%)" in said
+    assert "300 of 1,000 messages bounced (30.0%)" in said
+    assert len(mailoutbox) == 2
+    report(issue, complained=20, bounced=100)
+    assert judge(issue) == [], "both have been told"
+
+
+def test_a_complaint_does_not_swallow_a_bounce_alarm(issue, mailoutbox):
+    set_mailing(issue, "finished")
+    send(issue, 1000)
+    report(issue, complained=30)
+    judge(issue)
+    report(issue, bounced=60)
+    assert judge(issue) == [
+        "60 of 1,000 messages bounced (6.0%). At most 5% may: look at where the addresses came from."
+    ]
+    assert len(mailoutbox) == 2
+
+
 def test_resumed_by_hand_it_goes_on_until_it_gets_worse(issue):
     send(issue, 1000)
     report(issue, complained=10)
@@ -149,11 +179,47 @@ def test_counted_at_most_every_few_seconds(issue, django_assert_num_queries):
         assert alarming.judge([issue.pk]) == []
 
 
+def test_the_longer_counting_takes_the_longer_it_rests(issue, monkeypatch):
+    counted = []
+    moments = iter(range(0, 100, 2))  # each look at the clock is two seconds after the last
+    monkeypatch.setattr(alarming, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(alarming, "count", lambda pk: counted.append(pk) or alarming.Figures())
+    start = timezone.now()
+    for seconds in (0, 6, 30, 45):
+        with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
+            alarming.judge([issue.pk])
+    assert len(counted) == 2, "at first, and forty seconds later"
+
+
 def test_the_tick_looks_at_what_is_being_sent(issue):
     send(issue, 300)
     report(issue, bounced=30)
-    assert alarming.judge_sending()
+    assert alarming.judge_recent()
     assert state(issue) == "paused"
+
+
+@pytest.mark.parametrize(("days", "looked"), [(29, True), (31, False)])
+def test_the_tick_looks_at_what_came_after_the_end(issue, days, looked):
+    """The worker that kept the reports was killed before it looked."""
+    set_mailing(issue, "finished", started_at=timezone.now() - timedelta(days=days))
+    send(issue, 300)
+    report(issue, bounced=30)
+    assert bool(alarming.judge_recent()) == looked
+    assert alarming.judge_recent() == []
+
+
+def test_the_tick_looks_also_when_totals_were_counted_first(issue):
+    set_mailing(issue, "finished", started_at=timezone.now())
+    send(issue, 300)
+    report(issue, bounced=30)
+    add_up(issue.pk)
+    assert alarming.judge_recent()
+
+
+def test_the_tick_leaves_what_has_not_moved(issue, django_assert_num_queries):
+    set_mailing(issue, "finished", started_at=timezone.now())
+    with django_assert_num_queries(1):
+        assert alarming.judge_recent() == []
 
 
 def test_the_alarm_is_in_the_pages_history(issue):
