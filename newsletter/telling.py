@@ -1,6 +1,7 @@
 """Telling staff: one short mail each to whoever the e-news settings name, else to administrators and approvers."""
 
 import logging
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -15,22 +16,26 @@ from newsletter.site import ADMINISTRATORS_GROUP, APPROVERS_GROUP
 logger = logging.getLogger(__name__)
 
 
-def told() -> QuerySet[User]:
-    """The people who hear of what becomes of an issue."""
+def told(also: Sequence[str] = ()) -> QuerySet[User]:
+    """The people who hear of what becomes of an issue: where the settings name nobody, with groups of `also`."""
     named = NewsletterSettings.load().told.all()
     people = Q(groups__in=named)
     if not named:
-        people = Q(groups__name__in=[ADMINISTRATORS_GROUP, APPROVERS_GROUP]) | Q(is_superuser=True)
+        people = Q(groups__name__in=[ADMINISTRATORS_GROUP, APPROVERS_GROUP, *also]) | Q(is_superuser=True)
     return User.objects.filter(people, is_active=True).distinct().order_by("pk")
 
 
-def tell(subject: str, text: str) -> None:
-    """Mail each of those who are told. What goes wrong is logged, without the address: the news is in the admin too."""
-    for pk, address in told().values_list("pk", "email"):
+def tell(subject: str, text: str, also: Sequence[str] = ()) -> int:
+    """Mail each of those who are told; returns how many could be. What goes wrong is logged, without the address: the
+    news is in the admin too."""
+    reached = 0
+    for pk, address in told(also).values_list("pk", "email"):
         try:
             send_mail(subject, text, settings.ACCOUNTS_FROM, [address])
+            reached += 1
         except Exception as error:  # the provider that is in trouble may be the one that would carry this
             logger.error("user %s could not be mailed “%s”: %s", pk, subject, type(error).__name__)
+    return reached
 
 
 def tell_sent(record: CertificateRecord) -> None:
