@@ -7,10 +7,11 @@ from django.utils.formats import date_format
 
 from cms import models
 from cms.models import AgeGroup, Region, Sector, Topic
-from cms.models.entry import Entry
+from cms.models.entry import Entry, Kind
 
 Lines = list[tuple[str, str]]  # a line's own label, where it needs one, and what it says
 Rows = list[tuple[str, str, Lines]]  # the name (of its sign), question and answers of each row
+REACHED = {"Telephone", "E-mail"}  # by these; whoever gives neither is reached by their website
 
 
 @dataclass(frozen=True)
@@ -149,4 +150,6 @@ def at_a_glance(entry: Entry, terms: Terms) -> Rows:
     ]
     glance.who += shared.who
     glance.where += shared.where
+    if not any(label in REACHED for label, answer in glance.contact if answer) and entry.kind != Kind.CASE_STUDY:
+        glance.contact.append(("Website", entry.link))
     return glance.rows()

@@ -1,6 +1,7 @@
 """Template tags of the public pages: the kinds in words and signs, dates in words, and addresses of searches."""
 
 import re
+from urllib.parse import urlsplit
 
 from django import template
 from django.template.defaultfilters import urlize
@@ -74,6 +75,10 @@ def telephone(number: str) -> str:
 @register.filter
 def reach(value: str, label: str) -> str:
     """A fact as text, with links to ring, to write and to visit."""
+    if label == "Website":
+        host = urlsplit(value).netloc.removeprefix("www.")
+        parts = format_html_join(mark_safe("<wbr>."), "{}", [(part,) for part in host.split(".")])
+        return format_html('<a href="{}" rel="noopener">{}</a>', value, parts)
     number = telephone(value) if label == "Telephone" else ""
     if number:
         return format_html('<a href="tel:{}">{}</a>', number, value)

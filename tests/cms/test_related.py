@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -186,6 +187,26 @@ def test_each_kind_answers_in_its_own_words(kind, fields, question, answers):
 
 def test_questions_without_an_answer_are_left_out():
     assert list(glance(entry(Kind.RESOURCE))) == ["What it is", "Who it is for", "Where"]
+
+
+@pytest.mark.parametrize("kind", [Kind.EVENT, Kind.TRAINING, Kind.FUNDING, Kind.RESOURCE, Kind.SERVICE])
+def test_who_gives_neither_number_nor_address_is_reached_by_their_website(client, kind):
+    page = entry(kind, link="https://www.trust.example.org/courses?a=1&b=2")
+    assert glance(page)["Contact"] == ["Website: https://www.trust.example.org/courses?a=1&b=2"]
+    link = BeautifulSoup(client.get(page.url).content, "html.parser").select_one(".facts dl a")
+    assert (link["href"], link.get_text()) == (page.link, "trust.example.org")
+
+
+def test_website_of_who_can_be_rung_and_of_a_case_study_is_no_contact():
+    reached = entry(Kind.SERVICE, link="https://example.org/", phone="0191 498 0123")
+    assert glance(reached)["Contact"] == ["Telephone: 0191 498 0123"]
+    assert "Contact" not in glance(entry(Kind.CASE_STUDY, link="https://example.org/"))
+
+
+def test_an_entry_that_nobody_has_checked_says_so_and_since_when_it_is_there(client):
+    page = entry(published=datetime(2026, 10, 10, 9, tzinfo=UTC))
+    facts = BeautifulSoup(client.get(page.url).content, "html.parser").select_one(".facts").get_text()
+    assert "Not yet; published on 10 October 2026" in facts
 
 
 def test_page_leads_to_telling_us_that_it_is_out_of_date(client):
