@@ -71,7 +71,7 @@ def _age(rows: QuerySet[Delivery]) -> int:
         ignore_conflicts=True,
     )
     Delivery.objects.filter(pk__in=[pk for pk, _, _ in batch]).update(
-        member=None, token_hash=None, message_id="", nonce=NO_NONCE
+        member=None, token_hash=None, message_id="", nonce=NO_NONCE, measured_since=None
     )
     return len(batch)
 

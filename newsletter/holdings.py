@@ -88,7 +88,7 @@ def forget(members: Sequence[Member]) -> None:
     ProviderEvent.objects.filter(delivery__member__in=pks).delete()
     Hit.objects.filter(delivery__member__in=pks).delete()
     Departure.objects.filter(delivery__member__in=pks).delete()
-    Delivery.objects.filter(member__in=pks).update(member=None, message_id="")
+    Delivery.objects.filter(member__in=pks).update(member=None, message_id="", measured_since=None)
 
 
 def register_all() -> None:

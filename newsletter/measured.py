@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from membership.models import Member
 from newsletter.models import Delivery, Hit
@@ -84,9 +85,13 @@ def counted(member: Member) -> int:
 
 @transaction.atomic
 def delete_measured(member: Member) -> int:
-    """Delete everything that was measured about a member; the totals follow. Returns how many hits went."""
+    """Delete everything that was measured about a member; the totals follow. Returns how many hits went.
+
+    From then on nothing older is taken in, though a provider tell of it (again).
+    """
     hits = Hit.objects.filter(delivery__member=member)
     issues = set(Delivery.objects.filter(member=member, hits__isnull=False).values_list("issue", flat=True))
+    Delivery.objects.filter(member=member).update(measured_since=timezone.now())
     deleted, _ = hits.delete()
     mark_stale(issues)
     return deleted

@@ -70,9 +70,10 @@ class Reported:
 
     @cached_property
     def natural_key(self) -> str:
-        """Providers that number their events are believed; for others, what happened to what, and when, is the key."""
+        """Providers that number their events are believed; for others, what happened to what, and when, is the key.
+        Of clicks the link too: several may be followed in the second that a provider tells."""
         parts = [self.provider, self.event_type, str(self.recipient)]
-        parts += [self.event_id] if self.event_id else [str(self.message_id), str(self.happened_at)]
+        parts += [self.event_id] if self.event_id else [str(self.message_id), str(self.happened_at), self.url]
         return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()
 
     @property
@@ -139,6 +140,7 @@ def record_provider_events(reports: Iterable[Reported]) -> Recorded:
     events = sorted((_event(one, rows.get(one.natural_key), now) for one in fresh), key=lambda event: event.natural_key)
     old = _arrived_before(readings)
     ProviderEvent.objects.bulk_create(events, ignore_conflicts=True)
+    _hold(readings)
     hits = keep_relayed([_relayed(one, row, now) for one, row in readings])
     repeated = sum(_arrival(row.pk) in old and one.natural_key not in hits for one, row in readings)
     _settle(matched)
@@ -209,6 +211,15 @@ def _arrived_before(readings: Sequence[tuple[Reported, "_Row"]]) -> set[str]:
         return set()
     keys = {_arrival(row.pk) for _, row in readings}
     return set(ProviderEvent.objects.filter(natural_key__in=keys).values_list("natural_key", flat=True))
+
+
+def _hold(readings: Sequence[tuple[Reported, "_Row"]]) -> None:
+    """Hold what says that these arrived: of two processes with the same reading, one waits for the other and then finds
+    its hit."""
+    if readings:
+        keys = {_arrival(row.pk) for _, row in readings}
+        held = ProviderEvent.objects.select_for_update().filter(natural_key__in=keys).order_by("natural_key")
+        list(held.values_list("pk", flat=True))
 
 
 def _relayed(one: Reported, row: _Row, now: datetime) -> Relayed:

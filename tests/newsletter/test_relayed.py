@@ -10,6 +10,7 @@ from membership import services
 from membership.models import ConsentRecord
 from newsletter import intake
 from newsletter.machines import signals_said
+from newsletter.measured import delete_measured
 from newsletter.models import Delivery, Hit, Link, Mailing, ProviderEvent, Rollup
 from newsletter.numbering import RETARGETED
 from newsletter.reported import Reported, record_provider_events
@@ -154,6 +155,47 @@ def test_the_address_that_the_mail_holds_counts_not_where_it_leads_today(deliver
     assert Hit.objects.get().link == link
 
 
+@pytest.mark.parametrize(("apart", "opens"), [(-9, 1), (0, 1), (9, 1), (11, 2), (-11, 2)])
+def test_an_opening_of_which_our_own_picture_told_is_not_counted_twice(deliveries, apart, opens):
+    Hit.objects.create(delivery=deliveries["both"], what="open", at=AT)
+    for number in range(2):
+        at = AT + timedelta(seconds=apart)
+        record_provider_events([report(deliveries["both"], "opened", event_id=f"{number}", happened_at=at)])
+    assert Hit.objects.count() == opens
+
+
+def test_what_the_provider_knows_of_a_machine_is_added_to_our_own_hit(deliveries):
+    judged = {"verdict": "human", "reason": "nothing"}
+    Hit.objects.create(delivery=deliveries["both"], what="open", at=AT, signals=Hit.Signal.PREFETCH)
+    Hit.objects.create(delivery=deliveries["both"], what="open", at=AT + timedelta(hours=1), **judged)
+    for later in (timedelta(0), timedelta(hours=1)):
+        said = {"signals": Hit.Signal.PROVIDER | Hit.Signal.VEILED, "event_id": f"{later}", "happened_at": AT + later}
+        record_provider_events([report(deliveries["both"], "opened", **said)])
+    assert list(Hit.objects.order_by("at").values_list("signals", flat=True)) == [12, 0]
+
+
+def test_links_followed_in_one_second_are_as_many_hits(deliveries):
+    """Of providers that do not number their events the second is all there is."""
+    both = deliveries["both"]
+    urls = [f"{LINK}{number}/" for number in range(3)]
+    Link.objects.bulk_create(Link(issue=both.issue, number=2 + n, url=url) for n, url in enumerate(urls))
+    for _ in range(2):
+        record_provider_events(report(both, url=url, event_id=None, message_id="one") for url in urls)
+    assert sorted(Hit.objects.values_list("link__url", flat=True)) == urls
+
+
+def test_what_was_deleted_does_not_come_back_with_the_provider_telling_it_again(deliveries):
+    both = deliveries["both"]
+    stories = [report(both, kind) for kind in ("opened", "clicked")]
+    record_provider_events(stories)
+    assert delete_measured(both.member) == 2
+    record_provider_events(stories)
+    record_provider_events([report(both, event_id="late", happened_at=AT - timedelta(hours=1))])
+    assert hits() == []
+    record_provider_events([report(both, event_id="new", happened_at=timezone.now())])
+    assert hits() == [(both.pk, "click")]
+
+
 def test_a_moment_to_come_is_now(deliveries):
     record_provider_events([report(deliveries["both"], happened_at=timezone.now() + timedelta(days=400))])
     assert Hit.objects.get().at <= timezone.now()
@@ -168,8 +210,8 @@ def test_the_issue_is_counted_again(deliveries):
 
 
 def test_as_many_statements_for_many_as_for_few(deliveries, django_assert_max_num_queries):
-    with django_assert_max_num_queries(14) as few:
-        record_provider_events([report(deliveries["both"])])
+    with django_assert_max_num_queries(16) as few:
+        record_provider_events([report(deliveries["both"], kind) for kind in ("opened", "clicked")])
     with django_assert_max_num_queries(len(few)):
         record_provider_events(
             report(one, kind, event_id=f"{kind}{number} {one.pk}", happened_at=AT + timedelta(seconds=number + 1))
@@ -177,7 +219,7 @@ def test_as_many_statements_for_many_as_for_few(deliveries, django_assert_max_nu
             for kind in ("opened", "clicked")
             for number in range(20)
         )
-    assert len(hits()) == 1 + 20 * 3
+    assert len(hits()) == 2 + 20 * 3
 
 
 @pytest.mark.parametrize(
