@@ -90,17 +90,18 @@ def test_a_journal_beside_the_database_is_named(production, settings):
 @pytest.mark.parametrize(
     ("site", "sender", "said"),
     [
-        ("www.charity.org.uk", "news@charity.org.uk", set()),
-        ("www.charity.org.uk", "news@mail.charity.org.uk", set()),
-        ("charity.org.uk", "news@CHARITY.org.uk", set()),
-        ("www.charity.org.uk", "news@other.org.uk", {"config.W002"}),
-        ("www.trust.nhs.uk", "news@other.nhs.uk", {"config.W002"}),
-        ("www.charity.org", "news@other.org", {"config.W002"}),
+        ("www.charity.org.uk", "charity.org.uk", set()),
+        ("www.charity.org.uk", "mail.charity.org.uk", set()),
+        ("charity.org.uk", "CHARITY.org.uk", set()),
+        ("www.charity.org.uk", "other.org.uk", {"config.W002"}),
+        ("www.trust.nhs.uk", "other.nhs.uk", {"config.W002"}),
+        ("www.charity.org", "other.org", {"config.W002"}),
     ],
 )
 def test_sender_and_site_are_of_one_organisation(production, site, sender, said):
     """Below org.uk everybody registers names: sharing it says nothing."""
-    changes = {"SITE_URL": f"https://{site}", "ALLOWED_HOSTS": [site], "ACCOUNTS_FROM": sender, "NEWS_FROM": sender}
+    address = f"news@{sender}"
+    changes = {"SITE_URL": f"https://{site}", "ALLOWED_HOSTS": [site], "ACCOUNTS_FROM": address, "NEWS_FROM": address}
     assert production(**changes) == said
 
 
