@@ -6,24 +6,15 @@ Every variable is optional in the embedded default (ADR 2): no service is needed
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONCE, NONE, SELF
 
-from config import environment
-from config.anymail import anymail_settings
 from config.observing.logs import logging_config
 from config.schedule import SCHEDULE
 from config.secret import local_secret_key
-
-BASE_DIR = Path(__file__).resolve().parents[2]
-environment.prepare()  # tools that choose the settings themselves have not
-env = environ.Env()
-# An empty variable says the same as none: compose files and shells leave such behind.
-env.ENVIRON = {name: value for name, value in env.ENVIRON.items() if value}
-
-# Everything this installation writes: database, outgoing mail, broker messages, uploads.
-VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+from config.settings.accounts import *  # noqa: F403
+from config.settings.mail import *  # noqa: F403
+from config.settings.reading import *  # noqa: F403
+from config.settings.reading import BASE_DIR, VAR_DIR, env
 
 VERSION = "0.1.0"  # as in pyproject.toml; a test compares
 
@@ -31,6 +22,7 @@ VERSION = "0.1.0"  # as in pyproject.toml; a test compares
 SITE_NAME = "i-HOP"
 SITE_URL = env("SITE_URL", default="http://localhost:8000").rstrip("/")
 WAGTAIL_SITE_NAME = SITE_NAME
+MFA_TOTP_ISSUER = SITE_NAME
 WAGTAILADMIN_BASE_URL = SITE_URL
 # `opens` and `closes` are hours of the day, Monday to Friday except bank holidays of England.
 HELPLINE = {
@@ -200,119 +192,6 @@ WAGTAILDOCS_DOCUMENT_FORM_BASE = "cms.upload_checks.DocumentForm"
 WAGTAILDOCS_SERVE_METHOD = "serve_view"  # the view asks who may read a document; the file's own address would not
 WAGTAILDOCS_INLINE_CONTENT_TYPES = ["application/pdf"]  # everything else is downloaded
 WAGTAILIMAGES_EXTENSIONS = ["avif", "gif", "jpg", "jpeg", "png", "webp"]
-
-# --- Accounts -------------------------------------------------------------------------------------
-AUTH_USER_MODEL = "membership.User"
-AUTHENTICATION_BACKENDS = ["membership.backends.AccountBackend"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/account/"
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # joining is our own page; this gives the login page its password
-ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_ADAPTER = "membership.adapter.AccountAdapter"
-ACCOUNT_FORMS = {
-    "login": "membership.account_forms.LoginForm",
-    "request_login_code": "membership.account_forms.LoginCodeForm",
-    "reset_password": "membership.account_forms.ResetPasswordForm",
-    "add_email": "membership.account_forms.ChangeAddressForm",
-}
-ACCOUNT_CHANGE_EMAIL = True  # one address each: a new one takes the old one's place once it is confirmed
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # whoever owns an account hears of changes to what protects it
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105  a path
-# Per address ("anywhere"), and per address and place ("here", lower); never per place alone (quality.md 17).
-# "key" is a keyed hash of these: cms/limits.py. What is None is counted there, or cannot be guessed.
-ACCOUNT_RATE_LIMITS = {
-    "join": "8/h/key",
-    "join_here": "4/10m/key",
-    "resend": "8/h/key",
-    "resend_here": "4/10m/key",
-    "login_code": "20/h/key",
-    "login_code_here": "6/10m/key",
-    "reset": "8/h/key",
-    "reset_here": "4/10m/key",
-    "change_address": "8/h/key",
-    "change_address_here": "4/10m/key",
-    "submit": "6/h/key",
-    "submit_here": "4/10m/key",
-    "fresh_link": "8/h/key",  # in the place of an old one, from a mail
-    "fresh_link_here": "4/10m/key",
-    "contact": "8/h/key",
-    "contact_here": "4/10m/key",
-    "signpost": "30/h/key",  # of entries to enquirers, by one adviser
-    "signpost_here": "30/h/key",
-    "test_send": "10/h/key",  # of the e-news, by one editor
-    "test_send_here": "10/h/key",
-    "login_failed_anywhere": "50/h/key",
-    "login_failed": "5/5m/key",
-    "login": None,
-    "signup": None,
-    "request_login_code": None,
-    "reset_password": None,
-    "reset_password_from_key": None,
-}
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
-MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_ISSUER = SITE_NAME
-MFA_RATE_LIMITS = {"webauthn_login": None}  # per IP alone in allauth; there is no secret to guess
-# Staff need a second step before the admin opens (ADR 10). Off here, so that the printed demo login works.
-STAFF_MFA_REQUIRED = env.bool("STAFF_MFA_REQUIRED", default=False)
-
-# --- Mail -----------------------------------------------------------------------------------------
-# News and account mail come from different addresses, so that trouble with one does not touch the other.
-NEWS_FROM = env("NEWS_FROM", default="i-HOP e-news <news@ihop.example.org>")
-ACCOUNTS_FROM = env("ACCOUNTS_FROM", default="i-HOP <accounts@ihop.example.org>")
-DEFAULT_FROM_EMAIL = ACCOUNTS_FROM
-EMAIL_PROVIDER = env("EMAIL_PROVIDER", default="file")
-EMAIL_URL = env("EMAIL_URL", default="")
-OUTBOX_DIR = VAR_DIR / "outbox"
-ANYMAIL = anymail_settings(env.ENVIRON)
-# Somebody has looked at the dashboard of a provider that takes no word from us about it (config/checks.py).
-PROVIDER_TRACKING_OFF = env.bool("PROVIDER_TRACKING_OFF", default=False)
-if EMAIL_PROVIDER == "file":
-    EMAIL_BACKEND = "config.outbox.OutboxBackend"
-elif EMAIL_PROVIDER == "smtp":
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    _smtp = env.email_url("EMAIL_URL", default="smtp://localhost:25")
-    EMAIL_HOST, EMAIL_PORT = _smtp["EMAIL_HOST"], _smtp["EMAIL_PORT"]
-    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _smtp["EMAIL_HOST_USER"] or "", _smtp["EMAIL_HOST_PASSWORD"] or ""
-    EMAIL_USE_TLS, EMAIL_USE_SSL = _smtp.get("EMAIL_USE_TLS", False), _smtp.get("EMAIL_USE_SSL", False)
-    EMAIL_TIMEOUT = 30
-else:
-    EMAIL_BACKEND = f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend"
-
-# Bounces over plain SMTP (ADR 24): the envelope's sender, to which each delivery adds its number and a keyed hash, and
-# the mailbox that this leads to.
-BOUNCE_ADDRESS = env("BOUNCE_ADDRESS", default="")
-BOUNCE_MAILBOX = env("BOUNCE_MAILBOX", default="")
-
-# Over the network, account mail is handed over behind the answer, so that its time tells strangers nothing (ADR 11).
-ACCOUNT_MAIL_BEHIND_ANSWER = EMAIL_PROVIDER != "file"
-
-# --- Sending (newsletter) -------------------------------------------------------------------------
-# Off, nothing is mailed by itself, whatever the database says (ADR 27).
-SENDING_ARMED = env.bool("SENDING_ARMED", default=True)
-# The same for all processes of one installation, and another for each copy; in production the site's address.
-INSTALLATION_ID = env("INSTALLATION_ID", default="")
-SEND_RATE_PER_SECOND = env.float("SEND_RATE_PER_SECOND", default=0.0)  # 0 = as fast as the provider takes it
-# Of all workers together, and of one recipient domain: “nhs.net=5,*=20” (* = any other; empty = no limit).
-SEND_DOMAIN_RATES = env("SEND_DOMAIN_RATES", default="")
-DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])  # the provider's, so that the pre-flight can look them up
-SEND_PER_DAY = env.int("SEND_PER_DAY", default=0)  # warm-up cap of a new sender; 0 = none
-SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=4)  # to the SMTP server, per process
-SEND_CALLS = env.int("SEND_CALLS", default=25)  # API calls under way at once, per process
-SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=300)
-SEND_MAX_ATTEMPTS = env.int("SEND_MAX_ATTEMPTS", default=5)
-APPROVER_MUST_DIFFER = env.bool("APPROVER_MUST_DIFFER", default=True)
 
 # --- Celery ---------------------------------------------------------------------------------------
 # The database is the truth and every task may be run twice, so a broker that loses everything loses nothing.

@@ -4,7 +4,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.observing.logs import logging_config
 from config.settings.base import *  # noqa: F403
-from config.settings.base import CACHES, EMAIL_PROVIDER, SITE_URL, env
+from config.settings.base import CACHES, SITE_URL
+from config.settings.mail import EMAIL_PROVIDER
+from config.settings.reading import env
 from config.settings.static import STORAGES  # noqa: F401
 
 REQUIRED = {
