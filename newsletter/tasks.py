@@ -13,7 +13,7 @@ from newsletter.models import Issue
 from newsletter.preflight import links_of_drafts, links_to_check
 from newsletter.recovery import unfinished_issues
 from newsletter.sending import drain
-from newsletter.ticking import run_due
+from newsletter.ticking import Parts, run_due
 
 logger = logging.getLogger(__name__)
 
@@ -32,19 +32,38 @@ def stop_in_good_order(**kwargs: object) -> None:
 
 @shared_task
 def tick() -> None:
-    """Do what is due, then hand every unfinished send to the workers."""
-    run_due()
+    """Do what is due, then hand every unfinished send to the workers. A part that fails stops no other, but then the
+    tick leaves no sign of life: whoever watches sees that not all of this was done."""
+    parts = Parts()
+    run_due(parts)
+    parts.do("handing on sends", _hand_on_sends, None)
+    parts.do("handing on reports", _hand_on_reports, None)
+    parts.do("alarms", lambda: len(alarming.judge_recent()), 0)
+    parts.do("totals", _hand_on_totals, None)
+    parts.do("the day's work", _hand_on_daily, None)
+    parts.check()
+    heartbeats.beat(heartbeats.TICK, heartbeats.TICK)
+
+
+def _hand_on_sends() -> None:
     for issue in unfinished_issues():
         for _ in range(HANDS):
             send_issue.delay(issue)
+
+
+def _hand_on_reports() -> None:
     if intake.waiting().exists():  # what the webhooks asked for was lost, or could not be read the first time
         read_reports.delay()
-    alarming.judge_recent()
+
+
+def _hand_on_totals() -> None:
     if adding_up.due().exists():
         add_up_totals.apply_async(expires=55)
+
+
+def _hand_on_daily() -> None:
     if daily.is_due():  # the morning's start was missed, or had to stop half-way
         do_daily.apply_async(expires=55)
-    heartbeats.beat(heartbeats.TICK, heartbeats.TICK)  # last: whoever watches sees that all of this was done
 
 
 @shared_task

@@ -1,7 +1,9 @@
 """What is due: asked every minute, answered from the calendar in Europe/London and from the database."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.utils import timezone
 
@@ -17,6 +19,33 @@ from newsletter.scheduling import start_due
 from newsletter.summing_up import sum_up_due
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class Parts:
+    """Does the parts of a tick one after the other. What goes wrong in one is logged and stops no other; `failed` names
+    those, and whoever ticks says so at the end (`check`)."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def do(self, name: str, part: Callable[[], Result], otherwise: Result) -> Result:
+        """What the part returns, or `otherwise` where it fails."""
+        try:
+            return part()
+        except Exception:
+            logger.exception("a part of the tick failed: %s", name)
+            self.failed.append(name)
+            return otherwise
+
+    def check(self) -> None:
+        """Raises TickError where a part failed."""
+        if self.failed:
+            raise TickError(f"Parts of the tick failed: {', '.join(self.failed)}. The log says why.")
+
+
+class TickError(RuntimeError):
+    """Not all that is due was done."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +60,26 @@ class Ticked:
     summed_up: list[str]  # issues whose figures were mailed
 
 
-def run_due() -> Ticked:
+def run_due(parts: Parts | None = None) -> Ticked:
     """End the pauses that are over, compile last month's issue once its day has come and tell the editors, start the
     issues whose time has come, recover what was lost, judge opens and clicks, and mail the figures of what was sent
     three days ago. Missed days are made up for.
+
+    Each is one of `parts`, where these are given. Else raises TickError at the end, where one failed.
     """
-    tell_disarmed()
-    return Ticked(
-        resumed=end_pauses(timezone.localdate()),
-        compiled=_compile_if_due(),
-        started=start_due(),
-        recovered=recover(),
-        judged=judge_due(),
-        summed_up=sum_up_due(),
+    each = parts or Parts()
+    each.do("telling of a disarmed copy", tell_disarmed, None)
+    ticked = Ticked(
+        resumed=each.do("ending pauses", lambda: end_pauses(timezone.localdate()), 0),
+        compiled=each.do("compiling", _compile_if_due, ""),
+        started=each.do("starting", start_due, []),
+        recovered=each.do("recovering", recover, Recovered()),
+        judged=each.do("judging", judge_due, 0),
+        summed_up=each.do("summing up", sum_up_due, []),
     )
+    if parts is None:
+        each.check()
+    return ticked
 
 
 def _compile_if_due() -> str:

@@ -1,14 +1,16 @@
 """What is due, asked at any minute of any day: once, whatever was missed."""
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.core.management import CommandError, call_command
 
-from newsletter import ticking
+from newsletter import heartbeats, tasks, ticking
 from newsletter.compiling import IssueError
-from newsletter.models import Delivery, Issue, Mailing, NewsletterSettings
+from newsletter.models import Delivery, Heartbeat, Issue, Mailing, NewsletterSettings
 from newsletter.ticking import run_due
 from tests import factories
 from tests.newsletter.fakes import expire_leases, open_mailing
@@ -148,6 +150,44 @@ def test_month_that_cannot_be_compiled_does_not_stop_recovery(monkeypatch):
     with time_machine.travel(london(2026, 11, 1, 9), tick=False):
         ticked = run_due()
     assert (ticked.compiled, ticked.recovered.finished) == ("", 1)
+
+
+PARTS = ["tell_disarmed", "end_pauses", "_compile_if_due", "start_due", "recover", "judge_due", "sum_up_due"]
+LATER = ["alarming.judge_recent", "adding_up.due", "unfinished_issues", "intake.waiting", "daily.is_due"]
+
+
+@pytest.mark.parametrize("failing", [f"newsletter.ticking.{name}" for name in PARTS])
+def test_a_part_that_fails_stops_no_other(monkeypatch, caplog, failing):
+    done = []
+    for name in PARTS:
+        monkeypatch.setattr(f"newsletter.ticking.{name}", lambda *args, name=name: done.append(name))
+    monkeypatch.setattr(failing, Mock(side_effect=OSError("no such thing")))
+    with pytest.raises(ticking.TickError, match="Parts of the tick failed: "):
+        run_due()
+    assert done == [name for name in PARTS if not failing.endswith(f".{name}")]
+    assert "OSError: no such thing" in caplog.text
+
+
+@pytest.mark.parametrize("failing", ["newsletter.ticking.recover", *(f"newsletter.tasks.{name}" for name in LATER)])
+def test_a_tick_of_which_a_part_fails_leaves_no_sign_of_life_but_does_the_rest(monkeypatch, failing):
+    looked = Mock(return_value=[])
+    monkeypatch.setattr("newsletter.tasks.alarming.judge_recent", looked)
+    monkeypatch.setattr(failing, Mock(side_effect=OSError("no such thing")))
+    monkeypatch.setattr(tasks.do_daily, "apply_async", lambda **kwargs: None)
+    with pytest.raises(ticking.TickError):
+        tasks.tick()
+    assert looked.called or failing.endswith("judge_recent")
+    assert not Heartbeat.objects.filter(kind=heartbeats.TICK).exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(tasks.do_daily, "apply_async", lambda **kwargs: None)
+    tasks.tick()
+    assert Heartbeat.objects.filter(kind=heartbeats.TICK).exists()
+
+
+def test_by_hand_it_says_which_part_failed(monkeypatch):
+    monkeypatch.setattr(ticking, "recover", Mock(side_effect=OSError("no such thing")))
+    with pytest.raises(CommandError, match="These parts failed: recovering"):
+        call_command("tick", "--json")
 
 
 def test_nothing_due_is_cheap(django_assert_max_num_queries):
