@@ -20,7 +20,7 @@ from cms.addresses import address_hash, normalise_address
 from membership import services
 from membership.models import ConsentRecord, Subscription, Suppression
 from newsletter import bounces, ledger
-from newsletter.models import Delivery, ProviderEvent
+from newsletter.models import Delivery, Departure, ProviderEvent
 from newsletter.relayed import READINGS, Relayed, keep_relayed
 from newsletter.stale import mark_stale
 from newsletter.tracking import subscription_of
@@ -307,13 +307,15 @@ def _act(matched: Sequence[tuple[Reported, _Row]]) -> None:
     by_pk = deliveries.in_bulk({row.pk for _, row in rare})
     for one, row in sorted(rare, key=lambda pair: pair[1].pk):
         if subscription := subscription_of(by_pk.get(row.pk)):  # else the member has gone
-            _act_on(subscription, one)
+            _act_on(subscription, one, row)
 
 
-def _act_on(subscription: Subscription, one: Reported) -> None:
+def _act_on(subscription: Subscription, one: Reported, row: _Row) -> None:
     current = subscription.member.user.address_hash
     if one.event_type in LEAVING:
-        services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.PROVIDER)
+        left = services.unsubscribe(subscription=subscription, channel=ConsentRecord.Channel.PROVIDER)
+        if left and one.event_type == "unsubscribed":  # by the provider's own link or header in that mail
+            Departure.objects.get_or_create(delivery_id=row.pk)
     if one.event_type == "complained":
         services.suppress(address_hash=current, reason=Suppression.Reason.COMPLAINED)
     # Who has changed the address since is not cut off because the old one is dead.

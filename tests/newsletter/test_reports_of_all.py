@@ -8,7 +8,7 @@ from django.db.models import F
 
 from membership.models import Subscription, Suppression
 from newsletter import intake, ledger
-from newsletter.models import Delivery, Hit, ProviderEvent, RawReport
+from newsletter.models import Delivery, Departure, Hit, ProviderEvent, RawReport, Rollup
 from tests import factories
 from tests.newsletter.fakes import open_mailing, send_by_hand
 from tests.newsletter.posting import BASIC, DELIVERY, MESSAGE_IDS, REPORTING, anymail_settings, files, post, raw
@@ -59,6 +59,31 @@ def test_all_it_can_report_in_any_order_comes_to_the_same(delivery, provider, or
     assert Suppression.objects.get().reason == ("complained" if "complained" in kinds else "bounced")
     assert Subscription.objects.get().state == ("ended" if kinds & {"complained", "unsubscribed"} else "active")
     assert Delivery.objects.get().state == "sent"
+
+
+def test_whoever_leaves_by_the_provider_has_left_by_that_mail(delivery, provider):
+    if provider in {"amazon_ses", "postal", "resend"}:
+        assert "unsubscribed" not in {path.stem for path in files(provider)}, "it does not report that"
+        return
+    store([raw(provider, "unsubscribed") for _ in range(2)])
+    intake.read_all()
+    assert Departure.objects.get().delivery_id == DELIVERY
+    assert Rollup.objects.get().stale_since
+    Departure.objects.all().delete()
+    RawReport.objects.update(processed_at=None)
+    ProviderEvent.objects.all().delete()
+    intake.read_all()
+    assert not Departure.objects.exists(), "who has left already does not leave by it"
+
+
+def test_whoever_complains_is_no_departure(delivery, provider):
+    if provider == "postal":
+        assert "complaint" not in {path.stem for path in files(provider)}, "it does not report that"
+        return
+    store([raw(provider, "complaint")])
+    intake.read_all()
+    assert Subscription.objects.get().state == "ended"
+    assert not Departure.objects.exists()
 
 
 def pass_time(pause: int) -> None:
