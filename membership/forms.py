@@ -20,6 +20,13 @@ class MeasuringForm(forms.Form):
         help_text="Off unless you switch it on. It tells us which information helps whom.",
     )
 
+    def only_off(self) -> None:
+        """Let what is on be switched off, and nothing on: for whoever holds a mail, which may have been passed on."""
+        for name in ("track_opens", "track_clicks"):
+            if not self.initial.get(name):
+                self.fields[name].disabled = True  # whatever is posted, it stays as it was
+                self.fields[name].help_text = "It is off. Log in to switch it on."
+
 
 class ChoicesForm(MeasuringForm):
     """What somebody wants to receive: shared by joining and preferences."""

@@ -63,6 +63,8 @@ def edit_preferences(
     of_choices, of_pause = act in {"save", "preview"}, act == "pause"
     initial = PreferencesForm.initial_for(subscription)
     form = PreferencesForm(request.POST if of_choices else None, initial=initial)
+    if masked_address:  # by the link in a mail
+        form.only_off()
     pausing = PauseForm(request.POST if of_pause else None)
     if act and act != "preview" and (not of_choices or form.is_valid()) and (not of_pause or pausing.is_valid()):
         level, words = _act(act, subscription, form, pausing)

@@ -150,6 +150,18 @@ class TestByLink:
         assert switches(ada) == (False, False)
         assert not Hit.objects.filter(delivery__member=ada.member).exists()
 
+    def test_switches_nothing_on(self, client, ada, tokens):
+        """Neither here nor among the choices: consent is the member's own, not of whoever was sent the mail on."""
+        Subscription.objects.filter(pk=ada.pk).update(track_opens=False)
+        wanted = {"act": "save", "track_opens": "on", "track_clicks": "on"}
+        for address in (f"/e-news/p/{tokens['ada']}/measured/", f"/e-news/p/{tokens['ada']}/"):
+            assert "Log in to switch it on." in text(client.get(address))
+            sectors = [one.pk for one in ada.member.sectors.all()]
+            answer = client.post(address, wanted | {"sectors": sectors, "kinds": ada.kinds, "frequency": "monthly"})
+            assert answer.status_code == 302
+            assert switches(ada) == (False, True)
+        assert not ConsentRecord.objects.exists()
+
     @pytest.mark.parametrize("method", ["get", "post"])
     def test_old_or_unknown_links_lead_where_there_is_a_fresh_one(self, client, tokens, method):
         Delivery.objects.update(finished_at=timezone.now() - timedelta(days=8))
