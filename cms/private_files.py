@@ -3,6 +3,9 @@
 They lie in a collection that only the Members group may read from; Wagtail's document view asks that before it serves
 one. One that lies elsewhere is for members all the same, unless a public page uses it too. Images need none of this: a
 case study has no place for one.
+
+Documents of other pages are public, until every page that uses one is behind page privacy: then it is for those who may
+read one of these pages.
 """
 
 import re
@@ -12,10 +15,11 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from wagtail.documents import get_document_model
-from wagtail.models import Collection, CollectionViewRestriction, Page, ReferenceIndex
+from wagtail.models import Collection, CollectionViewRestriction, Page, PageViewRestriction, ReferenceIndex
 from wagtail.rich_text import extract_references_from_rich_text
 
 from cms.groups import MEMBERS_GROUP
+from cms.open_data import closing
 
 COLLECTION = "Members only"
 ALSO_PUBLIC = (
@@ -51,19 +55,36 @@ def documents_of(document_id: int | None, body: str) -> set[int]:
     return linked | ({document_id} if document_id else set())
 
 
+def _uses(documents: Iterable[int]) -> list[tuple[int, int]]:
+    """Which page, live or not, uses which of these documents: pairs of ids. One query, by index."""
+    found = ReferenceIndex.objects.filter(
+        to_content_type=ContentType.objects.get_for_model(get_document_model()),
+        to_object_id__in=[str(pk) for pk in documents],
+        base_content_type=ContentType.objects.get_for_model(Page),
+    )
+    return [(int(page), int(document)) for page, document in found.values_list("object_id", "to_object_id")]
+
+
+def privacy_around(document: int) -> list[list[PageViewRestriction]]:
+    """What each live page that uses a document asks of its readers; nothing where one of them is open, or none uses it.
+
+    A case study asks for membership, which is another matter (`is_for_members`): here it is open. Four queries at most.
+    """
+    closed = list(closing().select_related("page").prefetch_related("groups"))
+    uses = _uses([document]) if closed else []
+    if not uses:
+        return []
+    paths = Page.objects.live().filter(pk__in={page for page, _ in uses}).values_list("path", flat=True)
+    asked = [[one for one in closed if path.startswith(one.page.path)] for path in paths]
+    return asked if all(asked) else []
+
+
 def also_public(documents: Iterable[int]) -> set[int]:
     """Which of these documents a live page that is no case study uses. Two queries, both by index."""
-    ids = [str(pk) for pk in documents]
+    ids = list(documents)
     if not ids:
         return set()
-    uses = [
-        (int(page), int(document))
-        for page, document in ReferenceIndex.objects.filter(
-            to_content_type=ContentType.objects.get_for_model(get_document_model()),
-            to_object_id__in=ids,
-            base_content_type=ContentType.objects.get_for_model(Page),
-        ).values_list("object_id", "to_object_id")
-    ]
+    uses = _uses(ids)
     pages = Page.objects.live().filter(pk__in={page for page, _ in uses})
     public = set(
         pages.exclude(content_type__app_label="cms", content_type__model="casestudy").values_list("pk", flat=True)

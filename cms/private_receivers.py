@@ -21,6 +21,7 @@ from cms.private_files import (
     is_for_members,
     keep_private,
     obstacle,
+    privacy_around,
     used_by_case_studies,
 )
 
@@ -87,7 +88,21 @@ def refuse_who_may_not_read(document: Document, request: HttpRequest) -> HttpRes
             return login
     if not accepted and request.user.is_authenticated:
         raise PermissionDenied
-    return None
+    return refuse_who_may_read_no_page(document, request)
+
+
+def refuse_who_may_read_no_page(document: Document, request: HttpRequest) -> HttpResponse | None:
+    """A document all of whose pages are behind page privacy is for those who may read one of them."""
+    around = privacy_around(document.pk)
+    if not around or request.user.is_superuser:
+        return None
+    if any(all(one.accept_request(request) for one in asked) for asked in around):
+        return None
+    by_login = any(one.restriction_type in ABOUT_PEOPLE for asked in around for one in asked)
+    if by_login and not request.user.is_authenticated:
+        login: HttpResponse = require_wagtail_login(next=request.get_full_path())
+        return login
+    raise PermissionDenied  # the password is asked for on the page, whose address is not told
 
 
 def _asks_for_membership(restriction: BaseViewRestriction) -> bool:

@@ -12,9 +12,12 @@ from wagtail.models import ModelLogEntry
 
 from cms.models import Entry, Message, Submission
 from cms.submission_forms import described
+from membership import saving
 from membership.held import Row, Source, register
 from membership.models import Complaint, ConsentRecord, Member, Subscription, Suppression, User
 from membership.wording import words
+
+NOT_OPEN = "An entry that is no longer on the website"
 
 
 def account(member: Member) -> list[Row]:
@@ -90,8 +93,14 @@ def consents(member: Member) -> list[Row]:
 def saved_entries(member: Member) -> list[Row]:
     if not member.pk:
         return []
-    saved = member.saved_entries.select_related("entry")
-    return [{"time": one.saved_at, "entry": one.entry.title, "address": one.entry.url} for one in saved]
+    return [
+        {
+            "time": one.saved_at,
+            "entry": one.entry.title if one.open else NOT_OPEN,
+            "address": one.entry.url if one.open else "",
+        }
+        for one in saving.saved_entries(member)
+    ]
 
 
 def saved_searches(member: Member) -> list[Row]:

@@ -3,10 +3,12 @@
 from urllib.parse import parse_qs, quote
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.text import Truncator
 
 from cms.directory import Filters, read_filters
 from cms.models import Entry
+from cms.open_data import open_entries
 from membership.audiences import SEARCH_ROOM, news_searches
 from membership.models import Member, SavedEntry, SavedSearch
 
@@ -18,6 +20,13 @@ TITLE = 80
 
 class SavingError(ValueError):
     """This cannot be kept: one sentence that tells the member why, and what to do."""
+
+
+def saved_entries(member: Member) -> "QuerySet[SavedEntry]":
+    """What a member has saved, each with its entry and whether everybody may still know of it (`open`): one that was
+    put behind page privacy since is named no more than one that is gone. Two queries."""
+    opened = Exists(open_entries().filter(pk=OuterRef("entry")))
+    return member.saved_entries.select_related("entry").annotate(open=opened)
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from membership import services
+from membership import saving, services
 from membership.audiences import audience_of
 from membership.models import ConsentRecord, Member, Subscription, User
 from membership.preference_forms import PauseForm, PreferencesForm
@@ -123,7 +123,7 @@ def _news(request: HttpRequest, subscription: Subscription) -> dict[str, object]
         "since": since,
         "new": new_since(subscription, since),
         "next": next_issue(subscription),
-        "saved_entries": member.saved_entries.select_related("entry")[:ENTRIES_SHOWN],
+        "saved_entries": saving.saved_entries(member)[:ENTRIES_SHOWN],
         "saved_searches": member.saved_searches.all(),
         "may_undo": services.may_undo(subscription),
         "suppressed": is_suppressed(subscription),

@@ -8,13 +8,14 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
 from wagtail.documents.models import Document
-from wagtail.models import Collection
+from wagtail.models import Collection, PageViewRestriction
 from wagtail.test.utils.form_data import rich_text
 
 from cms.models import CaseStudy, Kind
 from cms.private_files import ensure_members_collection
 from cms.site import directory_page
 from tests.cms.forms import FORMS, entry_form
+from tests.cms.privacy import put_away
 from tests.factories import UserFactory, entry
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +91,40 @@ def test_document_linked_in_a_draft_of_a_live_case_study_is_private(document):
 
 def test_documents_of_other_entries_stay_public(document, client):
     entry(Kind.RESOURCE, document=document)
+    assert statuses(document.url, client) == [200]
+
+
+@pytest.mark.parametrize("how", ["document", "body"])
+def test_document_of_pages_that_are_all_put_away_is_for_those_who_may_read_one(
+    document, client, outsider_client, member_client, superuser_client, indexed_at_once, how
+):
+    fields = {"document": document} if how == "document" else {"body": link_to(document)}
+    with indexed_at_once(execute=True):
+        one, other = entry(Kind.RESOURCE, **fields), entry(Kind.POLICY, **fields)
+    everybody = (client, outsider_client, member_client, superuser_client)
+    put_away(one, "Members")
+    assert statuses(document.url, *everybody) == [200] * 4, "the other page shows it to everybody"
+    restriction = put_away(other, "Nobody")
+    assert statuses(document.url, *everybody) == [302, 403, 200, 200]
+    restriction.delete()
+    other.unpublish()
+    assert statuses(document.url, *everybody) == [302, 403, 200, 200]
+    put_away(directory_page())
+    assert statuses(document.url, *everybody) == [302, 403, 200, 200]
+
+
+def test_document_of_a_page_behind_a_password_opens_with_the_page(document, client, member_client, indexed_at_once):
+    with indexed_at_once(execute=True):
+        page = entry(Kind.RESOURCE, document=document)
+    behind = PageViewRestriction.objects.create(page=page, restriction_type="password", password="sesame")
+    assert statuses(document.url, client, member_client) == [403, 403]
+    sent = {"password": "sesame", "return_url": page.url}
+    client.post(reverse("wagtailcore_authenticate_with_password", args=[behind.pk, page.pk]), sent)
+    assert statuses(document.url, client, member_client) == [200, 403]
+
+
+def test_document_that_no_page_uses_stays_public_whatever_is_put_away(document, client):
+    put_away(entry(Kind.RESOURCE))
     assert statuses(document.url, client) == [200]
 
 

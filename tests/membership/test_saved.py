@@ -8,10 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from membership import saving
+from membership import holdings, saving
 from membership.audiences import SEARCH_ROOM, assign_audiences, audience_of
 from membership.models import Audience, SavedEntry, SavedSearch, Subscription
 from tests import factories
+from tests.cms.privacy import put_away
 from tests.factories import subscription
 
 pytestmark = pytest.mark.django_db
@@ -55,14 +56,17 @@ class TestEntries:
         number = 999_999 if live else factories.entry(live=False).pk
         assert log_in(subscription()).post(f"/account/saved/{number}/", {"act": "save"}).status_code == 404
 
-    def test_entry_that_has_gone_is_not_named_and_can_be_removed(self, log_in):
-        entry, one = factories.entry(title="Withdrawn in a hurry"), subscription()
+    @pytest.mark.parametrize("hide", [lambda entry: entry.unpublish(), put_away], ids=["unpublished", "private"])
+    def test_entry_that_has_gone_is_not_named_and_can_be_removed(self, log_in, hide):
+        entry, one = factories.entry(title="Withdrawn in a hurry", slug="in-a-hurry"), subscription()
         saving.save_entry(member=one.member, entry=entry)
-        entry.unpublish()
         browser = log_in(one)
-        text = browser.get("/account/").content.decode()
-        assert "Withdrawn in a hurry" not in text
-        assert "no longer on the website" in text
+        assert "Withdrawn in a hurry" in browser.get("/account/").content.decode()
+        hide(entry)
+        for text in (browser.get("/account/").content.decode(), str(holdings.saved_entries(one.member))):
+            assert "Withdrawn in a hurry" not in text
+            assert "in-a-hurry" not in text
+            assert "no longer on the website" in text
         browser.post(f"/account/saved/{entry.pk}/", {"act": "unsave", "from": "account"})
         assert not SavedEntry.objects.exists()
 
