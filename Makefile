@@ -116,9 +116,10 @@ kills: .venv/installed-dev ## workers killed at seeded moments, and all that can
 	@$(PY) -m benchmarks.kills --provider http
 	@$(PY) -m benchmarks.faults
 
-bench: .venv/installed-dev ## rendering, sending, provider events, clicks and reports: figures as JSON
+bench: .venv/installed-dev ## rendering, sending, provider events, clicks, verdicts and reports: figures as JSON
 	@$(PY) -m benchmarks.bench
 	@$(PY) -m benchmarks.ingest
+	@$(PY) -m benchmarks.month --json
 	@$(PY) -m benchmarks.reports
 
 lighthouse: .venv/installed-dev var/lighthouse/installed ## Google's audit of home, search and an entry, under production settings
