@@ -43,6 +43,7 @@ BATCH, BATCH_BYTES = 500, 4 * LARGEST  # reports read in one transaction
 # too early waits likewise, and is not given up.
 PAUSES = (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=3))
 TRIES = len(PAUSES)
+EVENTS = 5_000  # recorded at a time: SQLite takes 32,766 values in a statement, and a report may hold more events
 # Reports of these say nothing of when, where and by which program mail was read.
 ABOUT_DELIVERY = KEPT - READINGS.keys()
 
@@ -134,7 +135,7 @@ def _read(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
             found += readable[row.pk]
         except Exception as error:  # whatever a stranger's JSON can bring about
             failed.append((row, error))
-    recorded = record_provider_events(found) if found else Recorded()
+    recorded = _record(found)
     done = _done_with(readable, recorded)
     for row, trouble in failed:
         _put_off(row, trouble)
@@ -152,7 +153,7 @@ def _read_each(due: QuerySet[RawReport], limit: int) -> tuple[Read, Recorded]:
                 if not row:
                     continue
                 events = list(events_of(row))
-                recorded = record_provider_events(events)
+                recorded = _record(events)
                 done = _done_with({pk: events}, recorded)
             total += Read(done, recorded.count)
             issues |= recorded.alarming
@@ -180,6 +181,14 @@ def _claim(due: QuerySet[RawReport], limit: int) -> Sequence[RawReport]:
 
 def _locked(rows: QuerySet[RawReport]) -> QuerySet[RawReport]:
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def _record(events: Sequence[Reported]) -> Recorded:
+    """Record events, however many, in the transaction that is under way."""
+    total = Recorded()
+    for start in range(0, len(events), EVENTS):
+        total += record_provider_events(events[start : start + EVENTS])
+    return total
 
 
 def _done_with(reports: Mapping[int, Sequence[Reported]], recorded: Recorded) -> int:

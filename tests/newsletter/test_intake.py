@@ -320,6 +320,18 @@ def test_the_number_of_statements_does_not_grow(delivery, django_assert_max_num_
     assert ProviderEvent.objects.exclude(delivery=None).count() == 41
 
 
+def test_a_report_of_ever_so_many_events_is_recorded_a_part_at_a_time(delivery, monkeypatch):
+    """One megabyte holds more tiny events than SQLite takes values in a statement."""
+    monkeypatch.setattr(intake, "EVENTS", 10)
+    sizes, record = [], intake.record_provider_events
+    monkeypatch.setattr(intake, "record_provider_events", lambda some: sizes.append(len(some)) or record(some))
+    (event,) = json.loads(raw("sendgrid", "delivered").body)
+    body = json.dumps([event | {"sg_event_id": str(number % 30)} for number in range(45)]).encode()
+    intake.keep(provider="sendgrid", body=body, headers={"content-type": "application/json"})
+    assert intake.read_all().events == 30, "each once, in whichever part"
+    assert sizes == [10, 10, 10, 10, 5]
+
+
 def test_who_watches_a_send_sees_that_reports_cannot_be_read(delivery):
     intake.keep(provider="postmark", body=b"{", headers={})
     RawReport.objects.update(attempts=intake.TRIES, problem="It cannot be read.")
