@@ -6,7 +6,7 @@ that this mail was not taken, never that the mailbox is gone: it is soft, whatev
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from newsletter.models import Delivery, ProviderEvent
@@ -87,7 +87,9 @@ def is_given_up(member: int) -> bool:
     reports = ProviderEvent.objects.filter(delivery__in=latest).values_list(
         "delivery", "event_type", "verdict", "reject_reason", "happened_at"
     )
-    bounced, reached, blocked, told = {}, set(), set(), set()
+    # Every bounce of an issue counts, so that it makes no difference in which order they come.
+    bounced: dict[int, list[datetime]] = {}
+    reached, blocked, told = set(), set(), set()
     for delivery, event_type, said, reason, happened_at in reports:
         told.add(delivery)
         if event_type in REACHED:
@@ -95,14 +97,15 @@ def is_given_up(member: int) -> bool:
         elif said == SOFT and reason in BLOCKS:
             blocked.add(delivery)
         elif said == SOFT:
-            bounced[delivery] = happened_at
-    row = []
+            bounced.setdefault(delivery, []).append(happened_at)
+    issues, moments = 0, list[datetime]()
     for delivery in latest:
         if delivery in bounced and delivery not in reached:
-            row.append(bounced[delivery])
+            issues += 1
+            moments += bounced[delivery]
         elif delivery in reached or delivery in told - blocked:
             break
-    return len(row) >= SOFT_ISSUES and max(row) - min(row) >= SOFT_FOR
+    return issues >= SOFT_ISSUES and max(moments) - min(moments) >= SOFT_FOR
 
 
 def _judged(hard: bool, *words: Any) -> str:

@@ -111,6 +111,9 @@ class Recorded:
     alarming: frozenset[int] = frozenset()
     early: frozenset[str] = frozenset()
 
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(self.count + other.count, self.alarming | other.alarming, self.early | other.early)
+
 
 @transaction.atomic
 def record_provider_events(reports: Iterable[Reported]) -> Recorded:
@@ -305,6 +308,10 @@ def _act(matched: Sequence[tuple[Reported, _Row]]) -> None:
         return
     deliveries = Delivery.objects.select_related("member__user", "member__subscription")
     by_pk = deliveries.in_bulk({row.pk for _, row in rare})
+    # One person's reports one after the other, and people in one order: of two processes with a bounce each of somebody
+    # whose mailbox is dead, the second sees what the first has kept.
+    people = Subscription.objects.filter(member__in={one.member_id for one in by_pk.values()}).order_by("pk")
+    list(people.select_for_update().values_list("pk", flat=True))
     for one, row in sorted(rare, key=lambda pair: pair[1].pk):
         if subscription := subscription_of(by_pk.get(row.pk)):  # else the member has gone
             _act_on(subscription, one, row)

@@ -73,6 +73,14 @@ def test_many_bounces_of_one_issue_are_one(deliveries):
     assert not Suppression.objects.exists()
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "reversed"])
+def test_several_bounces_of_one_issue_may_come_in_any_order(deliveries, order):
+    first = [soft(deliveries[0], BEGUN), soft(deliveries[0], BEGUN + timedelta(days=20))]
+    for one in [*first[::order], *monthly(deliveries[:3])[1:]]:
+        record_provider_events([one])
+    assert Suppression.objects.exists(), "from the first bounce to the last it was two months"
+
+
 @pytest.mark.parametrize("event", ["delivered", "opened", "clicked", "sent"])
 def test_one_that_arrived_in_between_begins_the_row_anew(deliveries, event):
     reports = monthly(deliveries[:4])

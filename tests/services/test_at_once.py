@@ -69,6 +69,25 @@ def told(number):
         metadata={"delivery": str(delivery.pk)})
 """
 
+SOFT = """
+from membership.models import Suppression
+from tests import factories
+from tests.newsletter.fakes import open_mailing, send_by_hand
+def soft(number):
+    delivery = Delivery.objects.order_by("issue__period")[number]
+    return Reported(provider="esp", event_type="bounced", verdict="soft", event_id=str(number),
+        happened_at=timezone.now() - timedelta(days=100 - 40 * number), metadata={"delivery": str(delivery.pk)})
+def suppressed():
+    return Suppression.objects.filter(reason="bounced").count()
+"""
+MAKE_SOFT = """
+ada = factories.subscription("ada@example.org")
+for period in ("2026-08", "2026-09", "2026-10"):
+    send_by_hand(open_mailing([ada], period=period))
+record_provider_events([soft(0)])
+print(suppressed())
+"""
+
 
 class Program:
     """A Python program in a process of its own, which can be told to go on."""
@@ -153,6 +172,17 @@ def test_judges_that_run_as_they_like_judge_each_hit_once(start, made):
         one.process.stdin.flush()
     assert sum(int(one.end()) for one in judges) == made["hits"]
     assert verdicts(start) == made["alone"]
+
+
+def test_two_bounces_of_one_person_at_once_are_both_seen(start):
+    assert int(start(SOFT + MAKE_SOFT).end()) == 0
+    first = start(f'{SOFT}hold(reported, "mark_stale")\nrecord_provider_events([soft(1)])\nprint(suppressed())')
+    first.says("held")
+    second = start(f'{SOFT}print("begins", flush=True)\nrecord_provider_events([soft(2)])\nprint(suppressed())')
+    second.says("begins")
+    assert second.waits(3)
+    assert int(first.end()) == 0
+    assert int(second.end()) == 1
 
 
 def test_a_reading_that_two_processes_are_told_of_at_once_is_kept_once(start, made):
