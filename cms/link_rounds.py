@@ -14,11 +14,12 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from wagtail.log_actions import log
+from wagtail.models import Page
 
 from cms import links
 from cms.link_fetching import follow
 from cms.links import DOUBT_AGAIN_AFTER, Fetch
-from cms.models import CheckedLink, Entry
+from cms.models import CheckedLink, ConsortiaPage, Consortium, Entry, StandardPage
 
 ENTRIES = 500  # read in one slice
 AT_MOST = 150  # links followed in one slice
@@ -27,6 +28,7 @@ PLACE = "links.place"  # where the round is, in the cache: when it is lost, the 
 # A link in use is looked at every week: one that was not for so long stands in no entry and no draft.
 FORGET_AFTER = timedelta(days=56)
 IGNORED_FOR = timedelta(days=365)  # then it is looked at again, if it is still there
+AROUND = 500  # consortia, and pages of text; no hub has more
 HOLDERS = 200  # entries read to say where the links of one page stand
 IGNORED, HEEDED, FOLLOWED = "cms.link.ignore", "cms.link.heed", "cms.link.check"
 
@@ -36,13 +38,15 @@ States = CheckedLink.State
 def check_slice(*, fetch: Fetch = follow, at_most: int = AT_MOST, seconds: float = SECONDS) -> int:
     """Follow links that wait or are in doubt, and those of the next entries that are due; return how many were.
 
-    The round goes on to the next entries once nothing of these is due any more. May be run twice.
+    With the first entries come the links of the pages around the directory. The round goes on to the next entries once
+    nothing of these is due any more. May be run twice.
     """
     after = cache.get(PLACE, 0)
     entries = Entry.objects.live().filter(pk__gt=after).order_by("pk").values_list("pk", "link", "body")
     found = list(entries[:ENTRIES])
     led_to = {pk: links.links_of(link, body) for pk, link, body in found}
-    urls = list(dict.fromkeys(url for entry_urls in led_to.values() for url in entry_urls))
+    others = [] if after else [page_urls for _, page_urls in _around()]
+    urls = list(dict.fromkeys(url for page_urls in (*led_to.values(), *others) for url in page_urls))
     links.remember(urls)
     note_holders(led_to)
     wanted = dict.fromkeys([*_waiting(at_most), *links.due(urls)])
@@ -85,16 +89,20 @@ def note_holders(led_to: Mapping[int, Sequence[str]]) -> None:
     through.bulk_create(new, batch_size=500, ignore_conflicts=True)
 
 
-def holders(found: Sequence[CheckedLink]) -> dict[str, list[Entry]]:
-    """The live entries that lead to each of these links, by address, at most 200 in all, in two queries. One that has
-    been changed since the last round, and leads there no more, is left out."""
-    held: dict[str, list[Entry]] = {link.url: [] for link in found}
+def holders(found: Sequence[CheckedLink]) -> dict[str, list[Page]]:
+    """The live pages that lead to each of these links, by address: entries, at most 200 in all, and those around the
+    directory; in five queries. One that has been changed since the last round, and leads there no more, is left out."""
+    held: dict[str, list[Page]] = {link.url: [] for link in found}
     noted = CheckedLink.entries.through.objects.filter(checkedlink__in=found, entry__live=True)
     pks = set(noted.order_by("entry__title", "entry_id").values_list("entry_id", flat=True)[:HOLDERS])
     for entry in Entry.objects.filter(pk__in=pks).order_by("title", "pk"):
         for url in links.links_in(entry):
             if url in held:
                 held[url].append(entry)
+    for page, urls in _around() if found else ():
+        for url in urls:
+            if url in held:
+                held[url].append(page)
     return held
 
 
@@ -106,6 +114,15 @@ def ignore(*, link: CheckedLink, by: Any) -> bool:
 def heed(*, link: CheckedLink, by: Any) -> bool:
     """Take `ignore` back; return False if it was not ignored."""
     return _set_ignored(link, False, HEEDED, by)
+
+
+def _around() -> list[tuple[Page, list[str]]]:
+    """The consortia, their own page and the pages of text, with the links in each: few, and read anew each time, since
+    a link's row knows of entries only. Three queries."""
+    consortia = Consortium.objects.live().order_by("title", "pk")[:AROUND]
+    texts = [*ConsortiaPage.objects.live(), *StandardPage.objects.live().order_by("title", "pk")[:AROUND]]
+    found: list[tuple[Page, list[str]]] = [(page, links.links_of(page.link, page.body)) for page in consortia]
+    return found + [(page, links.links_of("", page.body)) for page in texts]
 
 
 def _set_ignored(link: CheckedLink, ignored: bool, action: str, by: Any) -> bool:
