@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cms.retention import BATCH, THIRTEEN_MONTHS, Rule, delete_all
@@ -81,9 +81,17 @@ def audiences(before: datetime) -> Iterator[int]:
     used = Subscription.objects.filter(audience=OuterRef("pk"))
     recent = EditionAudience.objects.filter(audience=OuterRef("pk"), issue__mailing__frozen_at__gte=before)
     idle = Audience.objects.filter(~Exists(used), ~Exists(recent)).order_by("pk")
-    while pks := list(idle.values_list("pk", flat=True)[:BATCH]):
-        Audience.objects.filter(pk__in=pks).delete()
-        yield len(pks)
+    while number := _delete_idle(idle):
+        yield number
+
+
+@transaction.atomic
+def _delete_idle(idle: QuerySet[Audience]) -> int:
+    """Delete a batch, but for those that a freeze holds at this moment (`EditionMaker.make_missing`)."""
+    free = idle.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    pks = list(free.values_list("pk", flat=True)[:BATCH])
+    Audience.objects.filter(pk__in=pks).delete()
+    return len(pks)
 
 
 RULES = (

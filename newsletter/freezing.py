@@ -3,11 +3,12 @@
 import hashlib
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from wagtail.log_actions import log
 
 from membership.audiences import assign_audiences
-from membership.models import Audience
+from membership.models import Audience, Subscription
 from membership.pausing import end_pauses
 from newsletter.compiling import IssueError
 from newsletter.correcting import check_can_be_frozen
@@ -95,10 +96,14 @@ class EditionMaker:
         self.by_choice: dict[Choice, Edition | None] = {}
 
     def make_missing(self) -> None:
-        """Make what is needed for audiences that have members and no list yet."""
-        done = EditionAudience.objects.filter(issue=self.issue)
-        waiting = Audience.objects.filter(subscription__isnull=False).exclude(pk__in=done.values("audience"))
-        audiences = list(waiting.distinct().order_by("pk"))
+        """Make what is needed for audiences that have members and no list yet.
+
+        They are held until the end of the freeze: retention deletes those that nobody is left in (`ageing.audiences`).
+        """
+        chosen = Exists(Subscription.objects.filter(audience=OuterRef("pk")))
+        done = Exists(EditionAudience.objects.filter(issue=self.issue, audience=OuterRef("pk")))
+        waiting = Audience.objects.filter(chosen, ~done).order_by("pk")
+        audiences = list(waiting.select_for_update(no_key=True))
         if any(audience.quarterly for audience in audiences):
             self.editions.load_quarter()
         places: list[EditionItem] = []

@@ -1,4 +1,4 @@
-"""Two processes with the same hits or the same reports: each hit is judged once, and each reading is kept once."""
+"""Two processes at once with the same hits, reports or audiences: each is judged or kept once, and none is missed."""
 
 import json
 import subprocess
@@ -195,3 +195,32 @@ def test_a_reading_that_two_processes_are_told_of_at_once_is_kept_once(start, ma
     assert second.waits(3)
     assert int(first.end()) == 2
     assert int(second.end()) == 2
+
+
+def test_retention_leaves_alone_what_a_freeze_needs(start):
+    """Somebody never confirmed, and goes while an issue is frozen: so does their choice, which nobody else made."""
+    begin = """
+from django.utils import timezone
+from membership.models import Audience, Subscription
+from newsletter import ageing, freezing
+from tests import factories
+"""
+    make = """
+factories.subscription("ada@example.org", sectors=["health"])
+factories.subscription("bob@example.org", sectors=["schools"], state="pending")
+print(factories.approved_issue().pk)
+"""
+    issue = start(begin + make).end()
+    freeze = f"""
+from newsletter.models import Issue
+hold(freezing, "insert_deliveries")
+print(freezing.freeze(Issue.objects.get(pk={issue})).frozen)
+"""
+    purge = """
+Subscription.objects.filter(state="pending").delete()
+print(sum(ageing.audiences(timezone.now())), Audience.objects.count())
+"""
+    first = start(begin + freeze)
+    first.says("held")
+    assert start(begin + purge).end() == "0 2"
+    assert int(first.end()) == 1
