@@ -105,9 +105,9 @@ def figures(issue):
     found = report(Issue.objects.get(pk=issue.pk))
     whole = found.whole
     return (
-        *(whole.openers.raw, whole.clickers.raw, whole.agreed_opens, whole.sent, whole.departed),
-        found.editions[0].figures.openers.raw,
-        [row.figures.clickers.raw for row in found.items],
+        *(whole.openers.unknown, whole.clickers.unknown, whole.agreed_opens, whole.sent, whole.departed),
+        found.editions[0].figures.openers.unknown,
+        [row.figures.clickers.unknown for row in found.items],
     )
 
 
