@@ -16,7 +16,7 @@ from config.settings.mail import *  # noqa: F403
 from config.settings.reading import *  # noqa: F403
 from config.settings.reading import BASE_DIR, VAR_DIR, env
 
-VERSION = "0.1.0"  # as in pyproject.toml; a test compares
+VERSION = "0.2.0"  # as in pyproject.toml; a test compares
 
 # --- Who we are -----------------------------------------------------------------------------------
 SITE_NAME = "i-HOP"
