@@ -1,5 +1,6 @@
 """What members keep: entries to find again, and searches that may add to their e-news."""
 
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import parse_qs, quote
 
 from django.db import transaction
@@ -12,6 +13,9 @@ from cms.open_data import open_entries
 from membership.audiences import SEARCH_ROOM, news_searches
 from membership.models import Member, SavedEntry, SavedSearch
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 MOST_ENTRIES = 200  # that one member keeps
 MOST_SEARCHES = 20
 LONGEST_QUERY = 300  # characters of the address (SavedSearch.query)
@@ -22,7 +26,13 @@ class SavingError(ValueError):
     """This cannot be kept: one sentence that tells the member why, and what to do."""
 
 
-def saved_entries(member: Member) -> "QuerySet[SavedEntry]":
+class Opened(TypedDict):
+    """What `saved_entries` says of each besides."""
+
+    open: bool
+
+
+def saved_entries(member: Member) -> "QuerySet[WithAnnotations[SavedEntry, Opened]]":
     """What a member has saved, each with its entry and whether everybody may still know of it (`open`): one that was
     put behind page privacy since is named no more than one that is gone. Two queries."""
     opened = Exists(open_entries().filter(pk=OuterRef("entry")))
