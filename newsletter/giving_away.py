@@ -10,7 +10,7 @@ What needs more than three figures at once, and the editions' contents, is not l
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, compress
 
 from django.db.models import QuerySet
 
@@ -112,18 +112,18 @@ def lines(cells: Mapping[Cell, int], places: Sequence[Place], names: Sequence[st
 
 def _sums(members: Mapping[str, Sequence[Place]], held: Held) -> list[list[Place]]:
     """What items, kinds and the whole say of editions: each by itself, and two or three together."""
-    bits = {place: 1 << number for number, place in enumerate(members.get(Dimension.EDITION, ()))}
+    editions = members.get(Dimension.EDITION, ())
+    bits = {key: 1 << number for number, (_, key) in enumerate(editions)}  # sets of editions are numbers: they are many
 
     def parts(mask: int) -> list[Place]:
-        return [place for place, bit in bits.items() if bit & mask]
+        return list(compress(editions, map(int, reversed(f"{mask:b}"))))
 
     found: list[list[Place]] = []
     if not bits:
         return found
     known = {sum(bits.values()): WHOLE}
     for place in [place for dimension in SUMS for place in members.get(dimension, ())]:
-        editions = held.editions.get(place, ())
-        mask = sum(bits.get((Dimension.EDITION.value, edition), 0) for edition in editions)
+        mask = sum(bits.get(edition, 0) for edition in held.editions.get(place, ()))
         if mask in known:
             found.append([place, known[mask]])  # the same people
         elif mask:
