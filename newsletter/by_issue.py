@@ -5,6 +5,7 @@ Of each row three figures: sent to how many, how many of them agreed to clicks, 
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from newsletter.figures import shown_cells
@@ -45,13 +46,25 @@ def of_items(issues: Collection[int]) -> dict[int, Shown]:
     found = {}
     for issue, listed in rows.items():
         holding = held.get(issue, Held())
-        # Clicks do not add up over editions: these say nothing about those on an item.
-        cells = shown_cells(listed, Held(kinds=holding.kinds), BASE, ("clickers",))
-        for place, base in shown_cells([*listed, *editions.get(issue, [])], holding, BASE, ()).items():
-            if place in cells:
-                cells[place] |= base
-        found[issue] = _reaches(cells)
+        contents = frozenset(holding.editions.items()), frozenset(holding.kinds.items())
+        found[issue] = _of_items(tuple(sorted(listed)), tuple(sorted(editions.get(issue, []))), *contents)
     return found
+
+
+@lru_cache(maxsize=60)  # issues: their totals seldom change, and these are looked at again and again
+def _of_items(
+    listed: tuple[Any, ...],
+    editions: tuple[Any, ...],
+    held: frozenset[tuple[Place, frozenset[str]]],
+    kinds: frozenset[tuple[str, str]],
+) -> Shown:
+    holding = Held(dict(held), dict(kinds))
+    # Clicks do not add up over editions: these say nothing about those on an item.
+    cells = shown_cells(listed, Held(kinds=holding.kinds), BASE, ("clickers",))
+    for place, base in shown_cells([*listed, *editions], holding, BASE, ()).items():
+        if place in cells:
+            cells[place] |= base
+    return _reaches(cells)
 
 
 def within_sectors(issues: Collection[int]) -> dict[int, Shown]:
