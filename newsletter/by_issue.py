@@ -77,10 +77,15 @@ def within_sectors(issues: Collection[int]) -> dict[int, Shown]:
     names = (*BASE, FOLLOWED)
     wholes = _rows(issues, [Dimension.SECTOR, *PARENTS.values()], names)
     parts = _rows(issues, list(PARENTS), names)
-    return {issue: _within(found, wholes.get(issue, []), shown[issue]) for issue, found in parts.items()}
+    return {
+        issue: _within(tuple(sorted(found)), tuple(sorted(wholes.get(issue, []))), frozenset(shown[issue].items()))
+        for issue, found in parts.items()
+    }
 
 
-def _within(parts: Sequence[Any], wholes: Sequence[Any], shown: Shown) -> Shown:
+@lru_cache(maxsize=60)
+def _within(parts: tuple[Any, ...], wholes: tuple[Any, ...], reaches: frozenset[tuple[Place, Reach]]) -> Shown:
+    shown = dict(reaches)
     columns = [
         _column(
             {(row.dimension, row.key): _people(row, name) for row in parts},
