@@ -22,7 +22,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from benchmarks.own_services import answers, free_port, wait_for
-from benchmarks.production_site import BEHIND_PROXY, REDIS, ROOT, own_database
+from benchmarks.production_site import BEHIND_PROXY, ROOT, own_database, production_environment
 
 THREADS = 4  # of the client
 WANTED_RATIO = 0.6  # clicks answered for each answer of the bare view
@@ -47,6 +47,7 @@ def prepare(deliveries: int) -> tuple[list[int], list[str]]:
     from newsletter.tokens import delivery_token, token_hash
 
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", verbosity=0, interactive=False)  # without it no production site starts
     call_command("demo", "--members", "1", "--no-send", "--json", stdout=open(os.devnull, "w"))  # noqa: SIM115
     populate(deliveries, audiences=40)
     Subscription.objects.update(track_clicks=True)
@@ -245,22 +246,15 @@ def main() -> int:
     options = parser.parse_args()
     name = f"ihop_{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory() as folder, own_database(name) as database:
-        os.environ |= {
-            "DJANGO_SETTINGS_MODULE": "benchmarks.ingest_settings",
-            "VAR_DIR": folder,
-            "DATABASE_URL": database,
-            "CELERY_BROKER_URL": REDIS,
-            "CELERY_QUEUE": name,
-            "SECRET_KEY": uuid.uuid4().hex * 2,
-            "ADDRESS_HASH_KEY": uuid.uuid4().hex * 2,
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "SITE_URL": "https://127.0.0.1",
-            "EMAIL_PROVIDER": "file",
-            "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
-            "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",
-            "ANYMAIL_WEBHOOK_SECRET": SECRET,
-            "PYTHONWARNINGS": "ignore",
-        }
+        os.environ |= production_environment(
+            folder,
+            database,
+            free_port(),
+            DJANGO_SETTINGS_MODULE="benchmarks.ingest_settings",
+            CELERY_QUEUE=name,
+            ANYMAIL_WEBHOOK_SECRET=SECRET,
+            PYTHONWARNINGS="ignore",
+        )
         import django
 
         django.setup()

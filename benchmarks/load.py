@@ -24,34 +24,13 @@ from rich.console import Console
 
 from benchmarks.ground import Process, Worker
 from benchmarks.own_services import Postgres, answers, free_port, own_postgres, own_redis, wait_for
-from benchmarks.production_site import ROOT
+from benchmarks.production_site import ROOT, production_environment
 from benchmarks.sinks import smtp_sink
 
 P95 = 300  # milliseconds
 GROWTH = 25.0  # MB that the worker's memory may grow from a fifth of the send to its end: caches of what comes late
 ENTRIES = 2000
 BARS = "▁▂▃▄▅▆▇█"
-
-
-def environment(folder: Path, postgres: str, redis: str, mail: int, web: int, rate: float) -> dict[str, str]:
-    """What production is configured with."""
-    return {
-        "DJANGO_SETTINGS_MODULE": "config.settings.production",
-        "VAR_DIR": str(folder),
-        "STATIC_ROOT": str(folder / "static"),
-        "DATABASE_URL": postgres,
-        "CELERY_BROKER_URL": f"{redis}/0",
-        "CACHE_URL": f"{redis}/1",
-        "SECRET_KEY": "of a benchmark " * 4,
-        "ADDRESS_HASH_KEY": "of the same benchmark " * 4,
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SITE_URL": f"https://127.0.0.1:{web}",
-        "EMAIL_PROVIDER": "smtp",
-        "EMAIL_URL": f"smtp://127.0.0.1:{mail}",
-        "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
-        "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",
-        "SEND_RATE_PER_SECOND": f"{rate:g}",
-    }
 
 
 def prepare(members: int) -> Any:
@@ -283,7 +262,16 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ihop-load-", ignore_cleanup_errors=True)))
         postgres, redis = stack.enter_context(own_postgres()), stack.enter_context(own_redis())
         sink, mail = stack.enter_context(smtp_sink())
-        os.environ |= environment(folder, postgres.url(), redis.url, mail, web, options.rate)
+        os.environ |= production_environment(
+            str(folder),
+            postgres.url(),
+            web,
+            CELERY_BROKER_URL=f"{redis.url}/0",
+            CACHE_URL=f"{redis.url}/1",
+            EMAIL_PROVIDER="smtp",
+            EMAIL_URL=f"smtp://127.0.0.1:{mail}",
+            SEND_RATE_PER_SECOND=f"{options.rate:g}",
+        )
         import django
 
         django.setup()

@@ -23,26 +23,37 @@ REDIS = "redis://127.0.0.1:6379/9"
 BEHIND_PROXY = {"X-Forwarded-Proto": "https"}
 
 
+def production_environment(folder: str, database: str, port: int, **more: str) -> dict[str, str]:
+    """What production is configured with, for an installation that keeps everything in a folder; `more` wins."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "VAR_DIR": folder,
+        "STATIC_ROOT": f"{folder}/static",
+        "DATABASE_URL": database,
+        "CELERY_BROKER_URL": REDIS,
+        "SECRET_KEY": uuid.uuid4().hex * 2,
+        "ADDRESS_HASH_KEY": uuid.uuid4().hex * 2,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": f"https://127.0.0.1:{port}",
+        "EMAIL_PROVIDER": "file",
+        "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
+        "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",
+        **more,
+    }
+
+
 @contextmanager
 def production_site(*demo: str, workers: int = 2) -> Iterator[str]:
     """Serve the demo's content (`demo` are further words for that command) and yield the site's address."""
     port, name = free_port(), f"ihop_{uuid.uuid4().hex[:12]}"
     with TemporaryDirectory() as folder, own_database(name) as database:
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "config.settings.production",
-            "VAR_DIR": folder,
-            "DATABASE_URL": database,
-            "CELERY_BROKER_URL": REDIS,
-            "CELERY_QUEUE": name,
-            "SECRET_KEY": uuid.uuid4().hex * 2,
-            "ADDRESS_HASH_KEY": uuid.uuid4().hex * 2,
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "SITE_URL": f"https://127.0.0.1:{port}",
-            "SECURE_SSL_REDIRECT": "false",  # whoever fetches robots.txt sends no such header as below
-            "EMAIL_PROVIDER": "file",
-            "NEWS_FROM": "i-HOP e-news <news@ihop.example.org>",
-            "ACCOUNTS_FROM": "i-HOP <accounts@ihop.example.org>",
-        }
+        environment = os.environ | production_environment(
+            folder,
+            database,
+            port,
+            CELERY_QUEUE=name,
+            SECURE_SSL_REDIRECT="false",  # whoever fetches robots.txt sends no such header as below
+        )
         for words in (["migrate", "-v0"], ["collectstatic", "--no-input", "-v0"], ["demo", "--members", "60", *demo]):
             _run([sys.executable, "manage.py", *words], environment)
         bind = [f"127.0.0.1:{port}", "--workers", str(workers), "--log-level", "error"]

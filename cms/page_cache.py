@@ -65,9 +65,7 @@ def forget_pages(**kwargs: Any) -> None:
 
 def _forget() -> None:
     store: Any = caches["pages"]
-    if hasattr(
-        store, "wake"
-    ):  # it may have been private things that are to be forgotten: do not wait for a rest to end
+    if hasattr(store, "wake"):  # what is to be forgotten may be private: do not wait for the end of a rest
         store.wake()
     store.set(GENERATION, _new_name(), None)
 

@@ -5,6 +5,7 @@ Wagtail asks the cache for the site's root with every page, so without this the 
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.base import BaseCache
@@ -16,6 +17,13 @@ from redis.exceptions import ConnectionError, RedisError, TimeoutError
 logger = logging.getLogger(__name__)
 
 REST = 5.0  # seconds in which Redis is not asked after it has failed, so that not everybody waits for it
+
+
+def _softly(method: str) -> Callable[..., Any]:
+    def ask(self: "SoftRedisCache", *args: Any, **options: Any) -> Any:
+        return self._ask(method, *args, **options)
+
+    return ask
 
 
 class SoftRedisCache(RedisCache):
@@ -35,35 +43,16 @@ class SoftRedisCache(RedisCache):
     def make_own(self, params: dict[str, Any]) -> BaseCache:
         return LocMemCache("while Redis is away", params)
 
-    def add(self, *args: Any, **options: Any) -> Any:
-        return self._ask("add", *args, **options)
-
-    def get(self, *args: Any, **options: Any) -> Any:
-        return self._ask("get", *args, **options)
-
-    def set(self, *args: Any, **options: Any) -> Any:
-        return self._ask("set", *args, **options)
-
-    def touch(self, *args: Any, **options: Any) -> Any:
-        return self._ask("touch", *args, **options)
-
-    def delete(self, *args: Any, **options: Any) -> Any:
-        return self._ask("delete", *args, **options)
-
-    def get_many(self, *args: Any, **options: Any) -> Any:
-        return self._ask("get_many", *args, **options)
-
-    def has_key(self, *args: Any, **options: Any) -> Any:
-        return self._ask("has_key", *args, **options)
-
-    def incr(self, *args: Any, **options: Any) -> Any:
-        return self._ask("incr", *args, **options)
-
-    def set_many(self, *args: Any, **options: Any) -> Any:
-        return self._ask("set_many", *args, **options)
-
-    def delete_many(self, *args: Any, **options: Any) -> Any:
-        return self._ask("delete_many", *args, **options)
+    add = _softly("add")
+    get = _softly("get")
+    set = _softly("set")
+    touch = _softly("touch")
+    delete = _softly("delete")
+    has_key = _softly("has_key")
+    incr = _softly("incr")
+    get_many = _softly("get_many")
+    set_many = _softly("set_many")
+    delete_many = _softly("delete_many")
 
     def _ask(self, method: str, *args: Any, **options: Any) -> Any:
         kind = type(self)

@@ -17,6 +17,5 @@ counters.share(settings.VAR_DIR, "web", os.getppid())
 
 application = get_wsgi_application()
 refuse_what_is_wrong()
-_ = (
-    get_resolver().url_patterns
-)  # imports every view now: else the first who asks each worker waits for it, some seconds
+# Imports every view now: else the first who asks each worker waits for it, some seconds.
+_ = get_resolver().url_patterns
